@@ -1,0 +1,1 @@
+"""One table API over many key-value stores."""
