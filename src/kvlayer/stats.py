@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -56,7 +57,8 @@ def _start_over_in_child() -> None:
         counter._start_over()
 
 
-os.register_at_fork(after_in_child=_start_over_in_child)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_start_over_in_child)
 
 
 class Statistics:
@@ -78,38 +80,41 @@ class Statistics:
 
     def __call__(self, operation: Operation) -> None:
         """Counts an operation."""
-        # Never waits for the lock: the garbage collector may end a scan in the very thread that is
-        # adding up. Whoever holds the lock, or comes next, adds what was left behind.
         self._pending.append(operation)
-        if self._lock.acquire(blocking=False):
+        self._add_up(wait=False)
+
+    def snapshot(self, *, wait: bool = True) -> list[Totals]:
+        """The totals up to now, sorted by table and operation.
+
+        Without `wait` what another thread is adding at this moment may be missing.
+        """
+        self._add_up(wait=wait)
+        return sorted(self._totals.copy().values(), key=lambda total: (total.table, total.operation))
+
+    def _add_up(self, *, wait: bool) -> None:
+        # An operation never waits for the lock: the garbage collector may end a scan in the very
+        # thread that holds it. Whoever holds it, or comes next, adds what was left behind.
+        if self._lock.acquire(blocking=wait):
             try:
-                self._add_up()
+                while self._pending:
+                    self._add(self._pending.popleft())
             finally:
                 self._lock.release()
 
-    def snapshot(self) -> list[Totals]:
-        """The totals up to now, sorted by table and operation."""
-        with self._lock:
-            self._add_up()
-            totals = list(self._totals.items())
-        return [total for _, total in sorted(totals, key=lambda item: item[0])]
-
-    def _add_up(self) -> None:
-        while self._pending:
-            one = self._pending.popleft()
-            place = (one.table, one.name)
-            old = self._totals.get(place) or Totals(one.table, one.name, 0, 0, 0, 0, 0.0, 0)
-            self._totals[place] = Totals(
-                one.table,
-                one.name,
-                old.operations + 1,
-                old.keys + one.keys,
-                old.values + one.values,
-                old.bytes + one.bytes,
-                old.seconds + one.seconds,
-                old.errors + (one.error is not None),
-            )
-            self.operations += 1
+    def _add(self, one: Operation) -> None:
+        place = (one.table, one.name)
+        old = self._totals.get(place) or Totals(one.table, one.name, 0, 0, 0, 0, 0.0, 0)
+        self._totals[place] = Totals(
+            one.table,
+            one.name,
+            old.operations + 1,
+            old.keys + one.keys,
+            old.values + one.values,
+            old.bytes + one.bytes,
+            old.seconds + one.seconds,
+            old.errors + (one.error is not None),
+        )
+        self.operations += 1
 
 
 class StatsLog:
@@ -165,8 +170,9 @@ class _LogFile:
         self._failed = False
         try:
             self._append(b"")
-        except OSError as error:
-            raise ConfigurationError(f"log_stats: can't write {path!r}: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL or a lone surrogate in the name
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigurationError(f"log_stats: can't write {path!r}: {reason}") from error
         self._start_over()
         _reset_in_child.add(self)
 
@@ -189,18 +195,17 @@ class _LogFile:
     def write(self, due: Callable[[], bool] | None = None) -> None:
         """Appends the totals, if there is anything new; given `due`, only if that still holds.
 
-        With `due` it doesn't wait for another thread that is writing.
+        With `due` it waits for no lock, and leaves the entry to the thread that is writing one.
         """
         if not self._writing.acquire(blocking=due is None):
             return
         try:
             if due is None or due():
-                self._write()
+                self._write(self._statistics.snapshot(wait=due is None))
         finally:
             self._writing.release()
 
-    def _write(self) -> None:
-        totals = self._statistics.snapshot()
+    def _write(self, totals: list[Totals]) -> None:
         operations = sum(total.operations for total in totals)
         self._tried_operations = operations
         self._tried_at = time.monotonic()
