@@ -1,0 +1,82 @@
+"""What a client knows of an open table, compiled: how its keys and values become bytes and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from kvlayer.backends.base import BackendTable, Capabilities, Row
+from kvlayer.catalog import TableInfo
+from kvlayer.errors import BadKey
+from kvlayer.keys import KeyCodec
+from kvlayer.values import ValueCodec, check_range
+
+Key: TypeAlias = tuple[Any, ...]
+"""A key: a tuple of str, int, uuid.UUID, bytes or float parts, as the table's key types say."""
+
+_PLAIN_PARTS: Final = frozenset({str, int, UUID, bytes, float})
+
+
+class Definition:
+    """A table's types and the store's limits, applied to whole batches.
+
+    `info` is what the catalogue says, `stored` what the backend needs, `keys` and `values` are the
+    codecs. All methods raise BadKey for what doesn't fit.
+    """
+
+    __slots__ = ("_capabilities", "info", "keys", "stored", "values")
+
+    def __init__(
+        self, info: TableInfo, capabilities: Capabilities, options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.info = info
+        self.keys = KeyCodec(info.key_types, info.name)
+        self.values = ValueCodec(info.value_type, info.name)
+        self.stored = BackendTable(info.name, self.values.kind, info.incarnation, options or {})
+        self._capabilities = capabilities
+
+    def rows(self, pairs: Sequence[tuple[Key, Any]]) -> list[Row]:
+        """(key, value) pairs as rows with unique keys, of which the last one wins."""
+        keys, values = self.unzip(pairs)
+        return list(dict(zip(self.encode_keys(keys), self.encode_values(values), strict=True)).items())
+
+    def unzip(self, pairs: Sequence[tuple[Key, Any]]) -> tuple[list[Key], list[Any]]:
+        """The first and the second members of pairs."""
+        try:
+            return [key for key, _ in pairs], [value for _, value in pairs]
+        except (TypeError, ValueError):
+            raise BadKey(f"table {self.info.name!r}: expected pairs of a key and a value") from None
+
+    def encode_keys(self, keys: Sequence[Key]) -> list[bytes]:
+        """Keys as the store orders them."""
+        encoded = self.keys.encode_many(keys)
+        longest = self._capabilities.max_key_bytes
+        if longest is not None:
+            for key in encoded:
+                if len(key) > longest:
+                    raise BadKey(
+                        f"table {self.info.name!r}: a key of {len(key)} bytes when encoded;"
+                        f" this store takes keys of up to {longest} bytes"
+                    )
+        return encoded
+
+    def encode_values(self, values: Sequence[Any]) -> Sequence[bytes]:
+        """Values as the store keeps them."""
+        if self.stored.kind == "counter" and self._capabilities.counter_range is not None:
+            for value in values:
+                check_range(self.info.name, self.values.delta(value), self._capabilities.counter_range)
+        encoded = self.values.encode_many(values)
+        longest = self._capabilities.max_value_bytes
+        if longest is not None and encoded and (size := max(map(len, encoded))) > longest:
+            raise BadKey(
+                f"table {self.info.name!r}: a value of {size} bytes; this store takes up to {longest} bytes"
+            )
+        return encoded
+
+    def plain_keys(self, keys: Sequence[Key], encoded: Iterable[bytes]) -> Sequence[Key]:
+        """The keys, with parts of subclasses as their plain types."""
+        if {*map(type, chain.from_iterable(keys))} <= _PLAIN_PARTS:
+            return keys
+        return self.keys.decode_many(list(encoded))
