@@ -165,7 +165,8 @@ class TestSecrets:
     def password(self, **config: Any) -> str | None:
         with kvlayer.client({**self.config, **config}) as kvl:
             kvl.ping()
-        return SecretiveBackend.passwords_seen[-1]
+        seen: list[str | None] = SecretiveBackend.passwords_seen
+        return seen[-1]
 
     def test_where_a_password_comes_from(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert self.password() is None

@@ -39,6 +39,11 @@ def test_import_is_light_and_loads_no_driver() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_resembles_no_name_is_not_shown() -> None:
+    with pytest.raises(kvlayer.ConfigurationError, match=r"^unknown storage type; known here: local, sqlite"):
+        kvlayer.client({"storage_type": "redis://user:secret@host"})
+
+
 @pytest.mark.parametrize(("wrong", "near"), [("locl", "local"), ("sqllite", "sqlite"), ("SQLite", "sqlite")])
 def test_unknown_name_lists_the_nearest_first(wrong: str, near: str) -> None:
     with pytest.raises(
@@ -93,8 +98,8 @@ def test_broken_plug_in_harms_only_who_asks_for_it(
     monkeypatch.delitem(sys.modules, "broken_backend", raising=False)
     _install(tmp_path, "broken = broken_backend:Broken", broken_backend=source)
     monkeypatch.syspath_prepend(tmp_path)
-    assert kvlayer.client("local://").tables() == []
-    with pytest.raises(kvlayer.ConfigurationError, match="unknown storage type 'nothing'.*broken"):
+    assert kvlayer.client("local://", app_name="test_registry").tables() == []
+    with pytest.raises(kvlayer.ConfigurationError, match="unknown storage type; known here: broken"):
         kvlayer.client({"storage_type": "nothing"})
     with pytest.raises(kvlayer.ConfigurationError, match=reason):
         kvlayer.client({"storage_type": "broken"})

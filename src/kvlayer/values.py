@@ -131,7 +131,7 @@ class ValueCodec:
                 f"table {self._table!r}: {len(stored)} stored bytes are no value of type {self.name}"
             ) from None
 
-    def decode_many(self, stored: list[bytes]) -> list[Any]:
+    def decode_many(self, stored: Sequence[bytes]) -> Sequence[Any]:
         """As `decode`, for a page."""
         return stored if self._is_bytes else [self.decode(value) for value in stored]
 

@@ -69,9 +69,11 @@ def _entry_point_target(storage_type: str) -> str:
     for point in entry_points(group=ENTRY_POINT_GROUP, name=storage_type):
         return point.value
     known = storage_types()
-    near = difflib.get_close_matches(storage_type, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(storage_type.lower(), known, n=3, cutoff=0.5)
+    # What resembles no name is not shown: it may be a URL with a password, put in the wrong place.
+    shown = f" {storage_type!r}" if near else ""
     known_here = ", ".join([*near, *(name for name in known if name not in near)])
-    raise ConfigurationError(f"unknown storage type {storage_type!r}; known here: {known_here}")
+    raise ConfigurationError(f"unknown storage type{shown}; known here: {known_here}")
 
 
 def _broken(storage_type: str, target: str, error: Exception) -> ConfigurationError:
