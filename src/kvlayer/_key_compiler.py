@@ -8,8 +8,8 @@ of this module alone: nothing that a user or a store says becomes source. For `(
         keys = keys if type(keys) is list else list(keys)
         try:
             return [
-                f'{p0}\\0'.encode() + pack_1(p1 + INT_OFFSET)
-                if type(key) is tuple and type(p0) is str and '\\0' not in p0 and '\\1' not in p0 and ...
+                p0.encode() + pack_1(p1 + INT_OFFSET)
+                if type(key) is tuple and type(p0) is str and '\\0' not in p0 and ...
                 else checked_encode(key)
                 for key in keys
                 for p0, p1, in [key]
@@ -161,9 +161,7 @@ class _Encoder:
             elif like is int:
                 self._add_numbers(positions)
             elif like is bytes:
-                self.pieces += [
-                    f"p{at}" if at == len(self.types) - 1 else f"p{at} + b'\\0'" for at in positions
-                ]
+                self.pieces += [f"p{at}" + " + b'\\0'" * self._ends_itself(at) for at in positions]
             else:
                 self.pieces += [f"p{at}.int.to_bytes(16, 'big')" for at in positions]
 
@@ -171,6 +169,12 @@ class _Encoder:
         """A type that stands for all whose neighbouring parts are made in one go."""
         part = self.types[position]
         return int if part in _EIGHT_BYTES else part
+
+    def _ends_itself(self, position: int) -> bool:
+        """Whether a str or bytes part comes with its terminator. The last has none, and that of one
+        before a number is padding of the number, which costs nothing."""
+        following = self.types[position + 1 : position + 2]
+        return following != () and following[0] not in _EIGHT_BYTES
 
     @staticmethod
     def _part_conditions(name: str, part: type, last: bool) -> list[str]:
@@ -183,18 +187,19 @@ class _Encoder:
         return conditions
 
     def _add_strings(self, positions: list[int]) -> None:
-        if positions == [len(self.types) - 1]:
+        if len(positions) == 1 and not self._ends_itself(positions[0]):
             self.pieces.append(f"p{positions[0]}.encode()")
-            return
-        text = "".join(f"{{p{at}}}" if at == len(self.types) - 1 else f"{{p{at}}}\\0" for at in positions)
-        self.pieces.append(f"f'{text}'.encode()")
+        else:
+            text = "".join(f"{{p{at}}}" + "\\0" * self._ends_itself(at) for at in positions)
+            self.pieces.append(f"f'{text}'.encode()")
 
     def _add_numbers(self, positions: list[int]) -> None:
         values = [
             f"p{at} + INT_OFFSET" if self.types[at] is int else f"encode_float(p{at})" for at in positions
         ]
         pack = f"pack_{positions[0]}"
-        self.names[pack] = struct.Struct(f">{len(values)}Q").pack
+        terminator = "x" if positions[0] and self.types[positions[0] - 1] in _TEXT else ""
+        self.names[pack] = struct.Struct(f">{terminator}{len(values)}Q").pack
         self.pieces.append(f"{pack}({', '.join(values)})")
 
 

@@ -102,13 +102,18 @@ class KeyCodec:
         An end may have fewer parts than the table's keys and stands for all its extensions then;
         () or None is no bound. Raises BadKey for ends that don't fit the table.
         """
-        first = b"" if start is None else self._plain.encode_prefix(start)
+        first = b"" if start is None else self._encode_end(start)
         behind = None if end is None else self._behind(end)
         return None if behind is not None and first >= behind else (first, behind)
 
+    def _encode_end(self, end: Key) -> bytes:
+        if type(end) is tuple and len(end) == len(self.types):
+            return self.encode(end)
+        return self._plain.encode_prefix(end)
+
     def _behind(self, end: Key) -> bytes | None:
         """The least bytes behind all keys that an end of a range stands for; None: there are none."""
-        prefix = self._plain.encode_prefix(end)
+        prefix = self._encode_end(end)
         if len(end) == len(self.types):
             return prefix + b"\0"
         kept = prefix.rstrip(b"\xff")
