@@ -1,0 +1,203 @@
+"""A pool of connections to one file, for the threads of a process, and what a fork does to it.
+
+A connection must not be carried over a fork (https://www.sqlite.org/howtocorrupt.html, section 2.6):
+locks are not inherited, but what SQLite remembers of them is. So before a fork each pool of the
+process waits for the operations that run, at most for a page or a batch, and closes its connections;
+afterwards both sides open new ones as they need them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from kvlayer.backends.sqlite.database import Database
+from kvlayer.errors import StorageClosed, StorageError
+
+_MOST_IDLE: Final = 8
+
+
+class ConnectionPool:
+    """The connections to one file. Each is used by one thread at a time; writers take turns."""
+
+    def __init__(self, database: Database) -> None:
+        """Opens the file, and makes it if it isn't there. Raises as `Database.connect`."""
+        self._database = database
+        self._idle: list[sqlite3.Connection] = []
+        self._users: list[int] = []  # threads that use a connection, or are about to
+        self._forking: int | None = None  # the thread that forks
+        self._closed = False
+        with _fork_lock:
+            self._renew_locks()
+            _pools.add(self)
+        with self._connection(create=True):
+            self._file = _identity(database.path)
+
+    def _renew_locks(self) -> None:
+        """Makes locks that no thread holds; the write lock is shared by all pools of the file."""
+        self._condition = threading.Condition()
+        self._write_lock = _write_locks.setdefault(self._database.path, threading.Lock())
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with, for as short a time as possible."""
+        with self._connection() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction, which is committed at the end, or undone after an error."""
+        lock = self._write_lock
+        # Threads that wait here take turns; SQLite would let each of them sleep and try again.
+        if not lock.acquire(timeout=self._database.busy_timeout):
+            raise StorageError(
+                f"sqlite: another thread wrote to {self._database.path!r} for longer than busy_timeout; "
+                f"nothing of this call was written. Repeat it, or raise busy_timeout",
+                retryable=True,
+            )
+        try:
+            with self._connection() as connection:
+                self._check_file()
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Closes the connections, those in use as soon as they aren't; StorageClosed for who comes later."""
+        with self._condition:
+            self._closed = True
+            self._close_idle()
+
+    @contextmanager
+    def _connection(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+        connection = self._enter()
+        try:
+            if connection is None:
+                connection = self._database.connect(create=create)
+            yield connection
+        except BaseException:
+            # Closing undoes a transaction and ends a statement, whatever state they are in.
+            if connection is not None:
+                connection.close()
+                connection = None
+            raise
+        finally:
+            self._leave(connection)
+
+    def _enter(self) -> sqlite3.Connection | None:
+        """Lets the thread use a connection: an idle one, or None for a new one."""
+        if os.getpid() != _process:
+            raise StorageError(
+                f"sqlite: this process was forked while {self._database.path!r} was in use, not by os.fork "
+                f"or by a signal handler, so the file can't be used safely here. Open it after the fork"
+            )
+        me = threading.get_ident()
+        with self._condition:
+            while self._forking is not None:
+                if self._forking == me:
+                    raise StorageError(f"sqlite: {self._database.path!r} can't be used by a hook of os.fork")
+                self._condition.wait()
+            if self._closed:
+                raise StorageClosed(f"sqlite: {self._database.path!r} was closed")
+            self._users.append(me)
+            return self._idle.pop() if self._idle else None
+
+    def _leave(self, connection: sqlite3.Connection | None) -> None:
+        """Ends what `_enter` began, keeping the connection for the next thread if it is not None."""
+        with self._condition:
+            if connection is not None:
+                self._idle.append(connection)
+                if self._closed or len(self._idle) > _MOST_IDLE:
+                    self._idle.pop().close()
+            self._users.remove(threading.get_ident())
+            if self._forking is not None:
+                self._condition.notify_all()
+
+    def _check_file(self) -> None:
+        """Raises StorageError rather than write to a file that was removed and so to nowhere."""
+        if _identity(self._database.path) != self._file:
+            raise StorageError(
+                f"sqlite: {self._database.path!r} was removed or replaced while in use; nothing of this call "
+                f"was written. Close the client and open the file anew"
+            )
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            with suppress(sqlite3.Error):  # it may fail to copy the log, which whoever opens the file does
+                self._idle.pop().close()
+
+    def before_fork(self) -> None:
+        """Closes all connections, once no thread uses one, and lets none use one."""
+        me = threading.get_ident()
+        with self._condition:
+            self._forking = me
+            # The forking thread itself may be in the midst of an operation: a signal handler may fork.
+            self._condition.wait_for(lambda: all(user == me for user in self._users))
+            self._close_idle()
+
+    def after_fork_in_parent(self) -> None:
+        with self._condition:
+            self._forking = None
+            self._condition.notify_all()
+
+    def after_fork_in_child(self) -> bool:
+        """Makes the pool usable; False if it inherited a connection."""
+        self._renew_locks()
+        self._forking = None
+        return not self._users and not self._idle
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """The file behind a path; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+_pools: Final[weakref.WeakSet[ConnectionPool]] = weakref.WeakSet()
+_write_locks: Final[weakref.WeakValueDictionary[str, threading.Lock]] = weakref.WeakValueDictionary()
+_fork_lock = threading.Lock()  # guards the two above, and lets one thread fork at a time
+_waiting: list[ConnectionPool] = []  # the pools that wait for the end of a fork
+_process = os.getpid()  # in which the pools may be used
+
+
+def _before_fork() -> None:
+    _fork_lock.acquire()
+    _waiting[:] = _pools
+    for pool in _waiting:
+        pool.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for pool in _waiting:
+        pool.after_fork_in_parent()
+    _waiting.clear()
+    _fork_lock.release()
+
+
+def _after_fork_in_child() -> None:
+    global _fork_lock, _process
+    _fork_lock = threading.Lock()
+    _waiting.clear()
+    _write_locks.clear()
+    # Not those that waited: C code may fork without calling the first of these three functions.
+    unsafe = [pool for pool in _pools if not pool.after_fork_in_child()]
+    if not unsafe:
+        _process = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
