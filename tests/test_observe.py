@@ -246,7 +246,7 @@ def test_a_scan_of_keys_counts_no_values(store: ObservedBackend, operations: lis
 
 
 @pytest.mark.parametrize("end", ["close", "abandon"])
-def test_a_scan_that_is_given_up_is_reported_once_and_frees_the_store(
+def test_a_scan_that_is_given_up_is_reported_once(
     store: ObservedBackend, operations: list[Operation], end: str
 ) -> None:
     pages = scan(store)
@@ -256,8 +256,20 @@ def test_a_scan_that_is_given_up_is_reported_once_and_frees_the_store(
     del pages
     gc.collect()
     assert [(one.name, one.keys, one.error) for one in operations] == [("scan", 2, None)]
-    assert isinstance(store.backend, DictBackend)
-    assert store.backend.closed_pages == 1
+
+
+def test_closing_a_scan_closes_the_stores_pages_at_once(operations: list[Operation]) -> None:
+    class Keeping(DictBackend):
+        def scan_keys(self, *args: Any, **options: Any) -> Iterator[list[bytes]]:
+            self.pages = super().scan_keys(*args, **options)
+            return self.pages
+
+    backend = Keeping()
+    backend.put(TABLE, [(b"a", b"1")])
+    pages = ObservedBackend(backend, operations.append).scan_keys(TABLE, b"", None, reverse=False, limit=None)
+    next(pages)
+    pages.close()  # type: ignore[attr-defined]
+    assert backend.closed_pages == 1
 
 
 def test_a_scan_that_fails_is_reported_with_what_came_before(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -18,10 +19,11 @@ FAST_INTS = range(-(2**63) + 1, 2**63 - 1)
 
 
 def in_child(function: Callable[[], str]) -> str:
-    """Runs the function in a forked child; its answer, or the traceback's last line."""
+    """Runs the function in a forked child; its answer, or the error that it raised."""
     readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(30)  # a child that hangs must not outlive its test
         answer = "the child failed"
         try:
             answer = function()

@@ -65,14 +65,13 @@ def test_an_operation_that_ends_while_its_own_thread_counts_is_counted_too() -> 
             if not self.done:
                 self.done = True
                 statistics(written("scan"))
-                assert log is not None
                 log(written("scan"))
             return int(self) + other
 
         done = False
 
     statistics = Statistics()
-    log = StatsLog(os.devnull, statistics, interval_ops=1)
+    log = StatsLog(os.devnull, statistics, interval_seconds=0)
     statistics(Operation("put", "cities", keys=Collected(1)))
     assert [(one.operation, one.operations) for one in statistics.snapshot()] == [("put", 1), ("scan", 1)]
 
@@ -291,7 +290,7 @@ def test_a_fork_while_another_thread_counts_does_not_hang_the_child(tmp_path: Pa
     run_program(
         path,
         """
-        import threading, warnings
+        import signal, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on fork with threads
         stop = threading.Event()
 
@@ -304,6 +303,7 @@ def test_a_fork_while_another_thread_counts_does_not_hang_the_child(tmp_path: Pa
         for _ in range(30):
             child = os.fork()
             if child == 0:
+                signal.alarm(30)  # a child that hangs must not outlive its test
                 feed(5)
                 recorder.close()
                 os._exit(len(recorder.snapshot()))
