@@ -69,7 +69,7 @@ class Table:
     def put_many(self, pairs: Iterable[tuple[Key, Any]], batch_size: int = PAGE_ROWS) -> int:
         """Writes any number of (key, value) pairs in constant memory; returns how many there were.
 
-        They go in batches of `batch_size` pairs or 16 MiB of values, whichever comes first, each
+        They go in batches of `batch_size` pairs or 16 MiB of keys and values, whichever comes first, each
         like one `put`: what was written before an error stays. Raises ProgrammerError for a
         batch_size below 1.
         """
@@ -246,13 +246,17 @@ def _require(backend: Backend, capability: str) -> None:
 
 
 def _batches(pairs: Iterable[tuple[Key, Any]], batch_size: int) -> Iterator[list[tuple[Key, Any]]]:
-    """Lists of up to batch_size pairs; a list ends early when its values pass PAGE_BYTES."""
+    """Lists of up to batch_size pairs; a list ends early when its keys and values pass PAGE_BYTES."""
     batch: list[tuple[Key, Any]] = []
     size = 0
     for pair in pairs:
         batch.append(pair)
-        if type(pair) is tuple and isinstance(pair[-1], (bytes, str)):
-            size += len(pair[-1])
+        if type(pair) is tuple and pair and type(pair[0]) is tuple:  # else it is refused with its batch
+            for part in pair[0]:
+                if isinstance(part, (bytes, str)):
+                    size += len(part)
+            if isinstance(pair[-1], (bytes, str)):
+                size += len(pair[-1])
         if len(batch) == batch_size or size >= PAGE_BYTES:
             yield batch
             batch, size = [], 0
