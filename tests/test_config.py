@@ -84,7 +84,7 @@ class TestWhatAClientIsMadeFrom:
         assert "app_name='a' namespace='n'" in repr(kvl)
 
     def test_a_block_named_after_the_store_overlays_the_rest(self) -> None:
-        config = {
+        config: dict[str, Any] = {
             "storage_type": "secretive",
             "app_name": "a",
             "namespace": "n",
@@ -95,6 +95,8 @@ class TestWhatAClientIsMadeFrom:
         kvl = kvlayer.client(config)
         assert kvl._settings.options.username == "own"  # type: ignore[attr-defined]
         assert kvl._settings.namespace == "own"
+        assert "'username' is no option of storage type 'sqlite'" in error_of(config, storage_type="sqlite")
+        del config["username"]
         assert kvlayer.client(config, "sqlite")._settings.options.filename == "unused.db"  # type: ignore[attr-defined]
 
     def test_none_stands_for_the_default(self) -> None:
