@@ -1,0 +1,171 @@
+"""The command `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from benchmarks import batch_sizes, memory, report, small_range
+from benchmarks.harness import Measurement, Progress, compare
+from benchmarks.report import Results
+from benchmarks.stores import COMPARISONS
+from benchmarks.workload import Workload
+
+_DESCRIPTION: Final = """\
+Measures kvlayer against the bare stores below it, in one run, and prints how they compare.
+
+Sections (all of them, unless --only names some):
+  sqlite   put, get, scan, scan_keys, delete against the sqlite3 module
+  local    the same against a sorted dict
+  keys     encode and decode against FoundationDB's tuple layer (needs the package foundationdb)
+  range    the time of a range of ten rows in a large table in memory
+  batches  what a row costs in batches of 1 to 10,000
+  memory   peak memory of put_many and scan of millions of rows on sqlite; takes minutes
+
+Times are microseconds for a row, of kvlayer and of what it is compared with; of the best round.
+A ratio of 0.8 says that kvlayer moves rows at 0.8 times the rate of the bare store. It is that of
+the best rounds; "in rounds" gives the smallest and the largest of any round. Where these lie far apart the
+machine was busy: run again.
+"""
+
+_EXAMPLES: Final = """\
+examples:
+  python -m benchmarks                                         everything
+  python -m benchmarks --only sqlite --only local              two sections
+  python -m benchmarks --only sqlite --rows 20000 --rounds 1   a first look
+  python -m benchmarks --markdown docs/performance.md          write the figures into the document
+"""
+
+
+def _keys(progress: Progress) -> list[Measurement]:
+    from benchmarks import keys  # needs a package that the tests do without
+
+    results = []
+    for types in keys.SCHEMAS:
+        name = f"({', '.join(part.__name__ for part in types)}{',' * (len(types) == 1)})"
+        progress(f"keys: {name}")
+        results += [
+            Measurement(
+                subject=name,
+                operation=result.operation,
+                baseline="foundationdb tuple layer",
+                kvlayer_us=result.kvlayer_ns / 1000,
+                baseline_us=result.fdb_ns / 1000,
+                ratios=result.ratios,
+                target=2.0,
+            )
+            for result in keys.measure(types)
+        ]
+    return results
+
+
+def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Callable[[], Results]]:
+    """What each section runs, in the order in which they run."""
+
+    def comparing(store: str) -> Callable[[], Results]:
+        return lambda: compare(
+            COMPARISONS[store], Workload.make(options.rows, options.batch_size), options.rounds, progress
+        )
+
+    return {
+        **{store: comparing(store) for store in COMPARISONS},
+        "keys": lambda: _keys(progress),
+        "range": lambda: [small_range.measure(options.range_rows, options.rounds, progress)],
+        "batches": lambda: batch_sizes.measure(COMPARISONS, options.rows, options.rounds, progress),
+        "memory": lambda: memory.measure(options.memory_rows, progress),
+    }
+
+
+_NAMES: Final = (*COMPARISONS, "keys", "range", "batches", "memory")
+
+
+def _at_least_1(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    numbers = (
+        ("--rows", 200_000, "rows that each operation moves (default: %(default)s)"),
+        ("--batch-size", 1000, "rows in a put, keys in a get or delete (default: %(default)s)"),
+        ("--rounds", 3, "each begins with fresh tables; the best one counts (default: %(default)s)"),
+        ("--range-rows", small_range.ROWS, "rows in the table of section range (default: %(default)s)"),
+        ("--memory-rows", memory.ROWS, "rows in the table of section memory (default: %(default)s)"),
+    )
+    parser.add_argument("--only", action="append", choices=_NAMES, help="run this section; may be repeated")
+    for flag, default, text in numbers:
+        parser.add_argument(flag, type=_at_least_1, default=default, metavar="N", help=text)
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures, round by round, as JSON"
+    )
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write each section's table between its two markers in this document",
+    )
+    return parser
+
+
+def _warn_if_busy(console: Console) -> None:
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > cores / 2:
+        console.print(f"load average {load:.1f} on {cores} cores: other programs will disturb the figures")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the sections asked for, prints each as soon as it is done, and writes the files at the end."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
+    console, errors = Console(), Console(stderr=True)
+    _warn_if_busy(errors)
+    facts = report.environment()
+    console.print(f"{report.describe(facts)}; best of {options.rounds} rounds")
+    results: dict[str, Results] = {}
+    with errors.status("") as status:
+
+        def progress(text: str) -> None:
+            status.update(text)
+            if not errors.is_terminal:
+                errors.print(text)
+
+        for name, run in _sections(options, progress).items():
+            if not options.only or name in options.only:
+                results[name] = run()
+                report.show(console, name, results[name])
+    if options.json is not None:
+        options.json.write_text(report.as_json(facts, results) + "\n", "utf-8")
+    if options.markdown is not None:
+        command = "make bench" + f' ARGS="{_without_files(given)}"' * bool(_without_files(given))
+        report.rewrite(
+            options.markdown,
+            {name: report.as_markdown(facts, command, found) for name, found in results.items()},
+        )
+
+
+def _without_files(given: Sequence[str]) -> str:
+    """The arguments that matter to the figures; where they were written to doesn't."""
+    kept, skip = [], False
+    for argument in given:
+        if not skip and not argument.startswith(("--json", "--markdown")):
+            kept.append(argument)
+        skip = argument in ("--json", "--markdown")
+    return " ".join(kept)
+
+
+if __name__ == "__main__":
+    main()

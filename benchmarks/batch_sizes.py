@@ -1,0 +1,27 @@
+"""What a row costs at each batch size, for those who choose one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from benchmarks.harness import Comparison, Measurement, Progress, compare
+from benchmarks.workload import Workload
+
+SIZES: Final = (1, 10, 100, 1000, 10_000)
+
+_MOST_BATCHES: Final = 2000  # small batches on a durable store take their time
+
+
+def measure(
+    comparisons: Mapping[str, Comparison], rows: int, rounds: int, progress: Progress
+) -> list[Measurement]:
+    """Puts and gets on each store, in batches of each size."""
+    results: list[Measurement] = []
+    for size in SIZES:
+        workload = Workload.make(min(rows, size * _MOST_BATCHES), size)
+        for comparison in comparisons.values():
+            without_targets = replace(comparison, targets={})
+            results += compare(without_targets, workload, rounds, progress, ("put", "get"))
+    return sorted(results, key=lambda result: (result.subject, result.operation))

@@ -1,0 +1,213 @@
+"""Runs two contenders on the same rows, in turns, and says how they compare.
+
+A contender is one way to keep a table: kvlayer, or the bare store as a good engineer would use it.
+Both are given the same batches of the same rows; kvlayer gets tuples as keys, the bare store bytes
+that are ready to be stored. In each round both begin with a fresh table and do each operation one
+right after the other, and who goes first alternates, so that what else the machine does meets both.
+Python's garbage collector runs as in any program; only the benchmark's own rows are kept out of its
+sight.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, TypeAlias
+
+from benchmarks.workload import Batches, Workload
+
+OPERATIONS: Final = ("put", "get", "scan", "scan_keys", "delete")
+"""What is timed, in the order in which a round does it."""
+
+Progress: TypeAlias = Callable[[str], None]
+"""Tells the user what happens now."""
+
+
+class Contender(ABC):
+    """One table in one store. It is made with a fresh, empty table."""
+
+    takes_encoded: ClassVar[bool]
+    """Whether keys are given to it, and answered by it, as bytes that are ready to be stored."""
+
+    @abstractmethod
+    def put(self, rows: list[tuple[Any, bytes]]) -> None:
+        """Writes a batch; when it returns, the rows are as safe as this store makes them."""
+
+    @abstractmethod
+    def get(self, keys: list[Any]) -> list[Any]:
+        """The values of a batch of keys in their order, with or without the keys."""
+
+    @abstractmethod
+    def scan(self) -> Iterable[tuple[Any, bytes]]:
+        """All rows in key order, in constant memory."""
+
+    @abstractmethod
+    def scan_keys(self) -> Iterable[Any]:
+        """All keys in order, in constant memory."""
+
+    @abstractmethod
+    def delete(self, keys: list[Any]) -> None:
+        """Removes a batch of keys."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Removes the table and frees what is held."""
+
+    def batches(self, workload: Workload) -> Batches:
+        """The rows in the form that this contender takes."""
+        return workload.encoded if self.takes_encoded else workload.plain
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A backend of kvlayer and the bare store below it."""
+
+    store: str
+    """The storage type."""
+    baseline: str
+    """What kvlayer is compared with."""
+    targets: Mapping[str, float]
+    """For some operations, the least share of the bare store's rate that kvlayer is to reach."""
+    open: Callable[[], AbstractContextManager[tuple[Contender, Contender]]]
+    """Opens kvlayer and the bare store, each with a fresh table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one operation cost in kvlayer and in what it is compared with, and their ratio."""
+
+    subject: str
+    operation: str
+    baseline: str
+    kvlayer_us: float
+    """Microseconds for each row (or key), in the best round."""
+    baseline_us: float
+    ratios: list[float]
+    """kvlayer's rate as a share of the baseline's, in each round."""
+    target: float | None = None
+    batch_size: int | None = None
+
+    @property
+    def ratio(self) -> float:
+        """kvlayer's best rate as a share of the baseline's best."""
+        return self.baseline_us / self.kvlayer_us
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is reached; None without one."""
+        return None if self.target is None else self.ratio >= self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure with a limit of its own, where there is nothing to compare with."""
+
+    subject: str
+    value: float
+    unit: str
+    limit: float
+    """The figure is to be below it."""
+    note: str
+    """What else a reader should know: the spread, or where it started from."""
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is below its limit."""
+        return self.value < self.limit
+
+
+def compare(
+    comparison: Comparison,
+    workload: Workload,
+    rounds: int,
+    progress: Progress,
+    operations: tuple[str, ...] = OPERATIONS,
+) -> list[Measurement]:
+    """Runs all rounds. Raises AssertionError where the two don't give the same answers."""
+    check(comparison, Workload.make(min(workload.rows, 2500), min(workload.batch_size, 1000)))
+    seconds: dict[str, list[tuple[float, float]]] = {operation: [] for operation in operations}
+    for number in range(1, rounds + 1):
+        progress(
+            f"{comparison.store}: round {number} of {rounds}, {workload.rows:,} rows"
+            f" in batches of {workload.batch_size:,}"
+        )
+        with comparison.open() as (ours, bare):
+            for operation in operations:
+                if number % 2:
+                    mine = timed(ours, operation, workload)
+                    other = timed(bare, operation, workload)
+                else:
+                    other = timed(bare, operation, workload)
+                    mine = timed(ours, operation, workload)
+                seconds[operation].append((mine, other))
+    return [
+        Measurement(
+            subject=comparison.store,
+            operation=operation,
+            baseline=comparison.baseline,
+            kvlayer_us=min(mine for mine, _ in times) / workload.rows * 1e6,
+            baseline_us=min(other for _, other in times) / workload.rows * 1e6,
+            ratios=[other / mine for mine, other in times],
+            target=comparison.targets.get(operation),
+            batch_size=workload.batch_size,
+        )
+        for operation, times in seconds.items()
+    ]
+
+
+def timed(contender: Contender, operation: str, workload: Workload) -> float:
+    """The seconds that one operation takes on all rows."""
+    run = _prepared(contender, operation, workload)
+    gc.collect()
+    gc.freeze()
+    try:
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+    finally:
+        gc.unfreeze()
+
+
+def _prepared(contender: Contender, operation: str, workload: Workload) -> Callable[[], None]:
+    if operation in ("scan", "scan_keys"):
+        return lambda: _drain(getattr(contender, operation)())
+    function, batches = getattr(contender, operation), getattr(contender.batches(workload), operation)
+
+    def run() -> None:
+        for batch in batches:
+            function(batch)
+
+    return run
+
+
+def _drain(rows: Iterable[Any]) -> None:
+    deque(rows, maxlen=0)
+
+
+def check(comparison: Comparison, workload: Workload) -> None:
+    """Does everything once and raises AssertionError where a contender gives wrong answers."""
+    with comparison.open() as contenders:
+        for contender in contenders:
+            batches = contender.batches(workload)
+            for batch in batches.put:
+                contender.put(batch)
+            rows = {key: value for batch in batches.put for key, value in batch}
+            wanted = [(key, rows[key]) for batch in batches.get for key in batch]
+            found = [answer for batch in batches.get for answer in contender.get(batch)]
+            values = [value for _, value in wanted]
+            answers = {
+                "get": found in (wanted, values),
+                "scan": list(contender.scan()) == sorted(rows.items()),
+                "scan_keys": list(contender.scan_keys()) == sorted(rows),
+            }
+            for batch in batches.delete:
+                contender.delete(batch)
+            answers["delete"] = not list(contender.scan())
+            wrong = [operation for operation, right in answers.items() if not right]
+            if wrong:
+                raise AssertionError(f"{type(contender).__name__} gives wrong answers: {', '.join(wrong)}")

@@ -1,0 +1,149 @@
+"""What was measured, for people: a table on the terminal, a block in a document; and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.harness import Figure, Measurement
+
+Results: TypeAlias = Sequence[Measurement] | Sequence[Figure]
+"""The results of one section; all are of one kind."""
+
+_LEFT: Final = frozenset({"what", "operation", "also", "verdict"})
+"""Columns of words; all others hold numbers."""
+
+
+def environment() -> dict[str, Any]:
+    """What the figures depend on, in general terms."""
+    return {
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+def describe(facts: Mapping[str, Any]) -> str:
+    """The environment in one line."""
+    return (
+        f"Python {facts['python']}, SQLite {facts['sqlite']}, {facts['system']} on {facts['architecture']},"
+        f" {facts['cores']} cores"
+    )
+
+
+def show(console: Console, section: str, results: Results) -> None:
+    """Prints the results of one section as a table."""
+    columns, rows = tabulate(results)
+    table = Table(title=f"{section}{_against(results)}", title_justify="left", title_style="bold", box=SIMPLE)
+    for column in columns:
+        table.add_column(column, justify="left" if column in _LEFT else "right")
+    for row in rows:
+        table.add_row(*(f"[red]{cell}[/red]" if cell == "missed" else cell for cell in row))
+    console.print(table)
+
+
+def as_json(facts: Mapping[str, Any], sections: Mapping[str, Results]) -> str:
+    """Everything, with the ratio of each round."""
+    return json.dumps(
+        {
+            "environment": dict(facts),
+            "sections": {
+                name: [_with_verdict(result) for result in results] for name, results in sections.items()
+            },
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _with_verdict(result: Measurement | Figure) -> dict[str, Any]:
+    derived = {"ratio": result.ratio} if isinstance(result, Measurement) else {}
+    return {**asdict(result), **derived, "met": result.met}
+
+
+def as_markdown(facts: Mapping[str, Any], command: str, results: Results) -> str:
+    """One section as a Markdown table, with the command that makes it and where it ran."""
+    columns, rows = tabulate(results)
+    lines = [
+        f"`{command}`{_against(results)}, on {describe(facts)}:",
+        "",
+        _line(columns),
+        _line(":--" if column in _LEFT else "--:" for column in columns),
+        *map(_line, rows),
+    ]
+    return "\n".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def rewrite(document: Path, blocks: Mapping[str, str]) -> None:
+    """Puts each block between its markers, `<!-- benchmark: NAME -->` and `<!-- end of benchmark -->`.
+
+    Blocks that aren't named stay. Raises ValueError, and writes nothing, if a marker is missing.
+    """
+    text = document.read_text("utf-8")
+    for name, block in blocks.items():
+        opening, closing = f"<!-- benchmark: {name} -->", "<!-- end of benchmark -->"
+        between = re.compile(f"{re.escape(opening)}.*?{re.escape(closing)}", re.DOTALL)
+        if len(between.findall(text)) != 1:
+            raise ValueError(f"{document} must hold exactly one line {opening} with {closing} behind it")
+        written = f"{opening}\n{block}\n{closing}"
+        text = between.sub(lambda _, written=written: written, text)  # type: ignore[misc]
+    document.write_text(text, "utf-8")
+
+
+def tabulate(results: Results) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """The columns and the cells of a table of results, without columns in which all rows are alike."""
+    rows = [_cells(result) for result in results]
+    columns = [
+        column
+        for column in rows[0]
+        if column not in ("what", "batch") or len(rows) == 1 or len({row[column] for row in rows}) > 1
+    ]
+    return tuple(columns), [tuple(row[column] for column in columns) for row in rows]
+
+
+def _against(results: Results) -> str:
+    baselines = {result.baseline for result in results if isinstance(result, Measurement)}
+    return f", kvlayer against {' and '.join(sorted(baselines))}" if baselines else ""
+
+
+def _cells(result: Measurement | Figure) -> dict[str, str]:
+    if isinstance(result, Figure):
+        return {
+            "what": result.subject,
+            "figure": f"{result.value:.1f} {result.unit}",
+            "target": f"< {result.limit:g} {result.unit}",
+            "verdict": _verdict(result.met),
+            "also": result.note,
+        }
+    return {
+        "what": result.subject,
+        "operation": result.operation,
+        "batch": "" if result.batch_size is None else f"{result.batch_size:,}",
+        "kvlayer µs": f"{result.kvlayer_us:.2f}",
+        "bare µs": f"{result.baseline_us:.2f}",
+        "ratio": f"{result.ratio:.2f}",
+        "in rounds": f"{min(result.ratios):.2f}–{max(result.ratios):.2f}",
+        "target": "" if result.target is None else f"≥ {result.target:g}",
+        "verdict": _verdict(result.met),
+    }
+
+
+def _verdict(met: bool | None) -> str:
+    return "" if met is None else "met" if met else "missed"
