@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 from sybil import Sybil
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 import kvlayer
@@ -27,6 +28,19 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yakonfig.clear_global_config()
     with kvlayer.client("local://") as kvl:
         kvl.delete_namespace()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the examples of each document back into their order, which pytest-randomly has mixed."""
+    places: dict[Path, list[int]] = {}
+    for place, item in enumerate(items):
+        if isinstance(item, SybilItem):
+            places.setdefault(item.path, []).append(place)
+    for own in places.values():
+        in_order = sorted((items[place] for place in own), key=lambda item: item.location[1] or 0)
+        for place, item in zip(own, in_order, strict=True):
+            items[place] = item
 
 
 pytest_collect_file = Sybil(
