@@ -149,11 +149,6 @@ class TestReadingAndWriting:
                 "INSERT INTO t VALUES (zeroblob(?), zeroblob(?))", (key, limit // 100 - key - room)
             )
 
-    def test_a_row_above_the_limit_is_a_bad_key_and_nothing_is_written(self, backend: SQLiteBackend) -> None:
-        with pytest.raises(BadKey, match="'plain'.*limit"):
-            backend.put(PLAIN, [(b"a", b"1"), (b"b", bytes(10**9))])
-        assert scanned(backend) == []
-
 
 class TestScans:
     @pytest.fixture(autouse=True)

@@ -49,11 +49,16 @@ _MEANINGS: Final = {
     ),
     sqlite3.SQLITE_PERM: _Meaning("access was denied. Look at the owner and mode of the file", False),
 }
-_READONLY_DIRECTORY: Final = _Meaning(
-    "this user can't make files in its folder, which SQLite needs even to read a database in WAL mode while "
-    "no other process has it open. Allow that, or read from a copy made by `VACUUM INTO`",
-    False,
-)
+# By the names of extended codes, which say more.
+_SPECIAL_MEANINGS: Final = {
+    "SQLITE_READONLY_DIRECTORY": _Meaning(
+        "this user can't make files in its folder, which SQLite needs even to read a database in WAL mode "
+        "while no other process has it open. Allow that, or read from a copy made by `VACUUM INTO`",
+        False,
+    ),
+    # The first write to a full disk may be to the shared index of the write-ahead log.
+    "SQLITE_IOERR_SHMSIZE": _MEANINGS[sqlite3.SQLITE_FULL],
+}
 _OTHER: Final = _Meaning("SQLite failed", False)
 
 
@@ -78,25 +83,19 @@ def explain(error: sqlite3.Error, path: str, operation: str, table: str | None =
     )
     if primary_code(error) == sqlite3.SQLITE_TOOBIG:
         return BadKey(f"{where}: a key and its value are together longer than SQLite's limit for one row")
-    meaning = _meaning(error, path)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
+    if primary_code(error) == sqlite3.SQLITE_CANTOPEN:
+        meaning = _why_not_opened(path)
+    else:
+        meaning = _SPECIAL_MEANINGS.get(name) or _MEANINGS.get(primary_code(error), _OTHER)
     return StorageError(f"{where} failed: {meaning.text} ({name}: {error})", retryable=meaning.retryable)
-
-
-def _meaning(error: sqlite3.Error, path: str) -> _Meaning:
-    code = primary_code(error)
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return _why_not_opened(path)
-    if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY":
-        return _READONLY_DIRECTORY
-    return _MEANINGS.get(code, _OTHER)
 
 
 def _why_not_opened(path: str) -> _Meaning:
     """SQLite says only that it could not open a file; the file system knows more."""
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        return _Meaning(f"the folder {folder!r} isn't there. Make it first", False)
+        return _Meaning(f"the folder {folder!r} isn't there, or this user may not enter it", False)
     if os.path.isdir(path):
         return _Meaning("this is a folder. Name a file in it", False)
     if not os.path.exists(path):
