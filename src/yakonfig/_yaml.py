@@ -27,6 +27,7 @@ MAX_VALUES = 1_000_000
 """Most values that a file may stand for, aliases counted as often as they are used."""
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+_BOOL_TAG = "tag:yaml.org,2002:bool"
 _QUOTED = re.compile(r""" ?'(?P<single>[^']*)'| ?"(?P<double>[^"]*)\"""")
 _SYNTAX = re.compile(r"<.*>|.|\\.{1,9}")
 """What may be shown of what PyYAML quotes: the names of its tokens, and single characters."""
@@ -107,6 +108,10 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE_TAG:
                 if (key.tag, key.value) in seen:
                     self.source.fail(key.start_mark, f"the key {key.value} is given twice")
+                if key.tag == _BOOL_TAG:
+                    self.source.fail(
+                        key.start_mark, f"to YAML the key {key.value} is true or false; quote it"
+                    )
                 seen.add((key.tag, key.value))
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:

@@ -206,6 +206,13 @@ def test_a_key_given_twice_is_refused() -> None:
     assert load_text("x: &x {b: 1}\na: {<<: *x, b: 2}") == {"x": {"b": 1}, "a": {"b": 2}}
 
 
+@pytest.mark.parametrize("key", ["on", "Off", "yes", "NO", "true"])
+def test_a_key_that_is_a_truth_value_to_yaml_is_refused(key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"line 1, column 5: to YAML the key {key} is true or false"):
+        load_text(f"a: {{{key}: 1}}")
+    assert load_text(f"a: {{'{key}': {key}}}")["a"].keys() == {key}
+
+
 def test_a_file_of_another_size_or_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yakonfig._yaml.MAX_FILE_BYTES", 10)
     with pytest.raises(ConfigurationError, match="larger than 10 bytes"):
