@@ -6,8 +6,10 @@ import itertools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from unittest import mock
 
 import pytest
 
@@ -139,14 +141,20 @@ def test_random_worker_ids_differ() -> None:
     assert len({Snowflake().worker for _ in range(200)}) > 100
 
 
-def test_eight_threads_get_unique_keys_each_in_order() -> None:
-    generator = Snowflake(newest_first=False)
+def test_eight_threads_get_unique_keys_each_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_way(stop: int) -> int:
+        time.sleep(0)  # lets another thread run in the middle of making a key
+        return 0
+
+    monkeypatch.setattr("kvlayer.snowflake._system_random", mock.Mock(randrange=give_way))
+    ticks = itertools.count()
+    generator = Snowflake(worker=1, newest_first=False, clock=lambda: NOW + next(ticks) // 50 / 1000)
     start = threading.Barrier(8)
     made: list[list[int]] = []
 
     def make() -> None:
         start.wait()
-        made.append([generator() for _ in range(5000)])
+        made.append([generator() for _ in range(3000)])
 
     threads = [threading.Thread(target=make) for _ in range(8)]
     for thread in threads:
@@ -155,7 +163,7 @@ def test_eight_threads_get_unique_keys_each_in_order() -> None:
         thread.join()
     assert len(made) == 8
     assert all(map(strictly_ascending, made))
-    assert len({key for keys in made for key in keys}) == 8 * 5000
+    assert len({key for keys in made for key in keys}) == 8 * 3000
 
 
 def test_forked_children_make_other_keys_than_their_parent() -> None:
@@ -189,9 +197,11 @@ def test_a_fork_while_another_thread_makes_a_key_does_not_hang_the_child() -> No
     thread = threading.Thread(target=generator)
     thread.start()
     inside.wait()
-    answer = in_child(lambda: str(generator()))
-    go_on.set()
-    thread.join()
+    try:
+        answer = in_child(lambda: str(generator()))
+    finally:
+        go_on.set()
+        thread.join()
     assert parse(int(answer)).milliseconds == int(NOW * 1000)
 
 
