@@ -265,6 +265,7 @@ class TestRange:
         codec = KeyCodec((str, int), "t")
         assert codec.range(("b",), ("a",)) is None
         assert codec.range(("a", 2), ("a", 1)) is None
+        assert KeyCodec((str,), "t").range(("a\0",), ("a",)) is None
         assert codec.range(("a", 2), ("a",)) is not None
         assert codec.range(("a",), ("a", -(2**100))) is not None
 
