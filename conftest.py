@@ -32,15 +32,10 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the examples of each document back into their order, which pytest-randomly has mixed."""
-    places: dict[Path, list[int]] = {}
-    for place, item in enumerate(items):
-        if isinstance(item, SybilItem):
-            places.setdefault(item.path, []).append(place)
-    for own in places.values():
-        in_order = sorted((items[place] for place in own), key=lambda item: item.location[1] or 0)
-        for place, item in zip(own, in_order, strict=True):
-            items[place] = item
+    """Puts documents behind the tests, each as a whole and in its order, which was made random."""
+    items.sort(
+        key=lambda item: (str(item.path), item.location[1] or 0) if isinstance(item, SybilItem) else ("", 0)
+    )
 
 
 pytest_collect_file = Sybil(

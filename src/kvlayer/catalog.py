@@ -14,14 +14,11 @@ from uuid import uuid4
 
 from kvlayer.backends.base import Backend, BackendTable
 from kvlayer.errors import NoSuchTable, SchemaMismatch, SerializationError, StorageError
-from kvlayer.keys import type_names, types_named
+from kvlayer.keys import FORMAT_VERSION, type_names, types_named
 from kvlayer.values import ValueCodec, ValueType, value_type_named
 
 RESERVED_PREFIX: Final = "_kvlayer"
 """Table names that begin so belong to kvlayer."""
-
-FORMAT_VERSION: Final = 1
-"""Of the records and of the key format (docs/key-format.md); a reader refuses other versions."""
 
 CATALOG: Final = BackendTable("_kvlayer_catalog")
 

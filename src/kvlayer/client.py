@@ -16,7 +16,7 @@ from uuid import UUID
 from kvlayer import catalog, config
 from kvlayer.backends.base import Backend, Capabilities
 from kvlayer.catalog import TableInfo
-from kvlayer.definition import Definition, Key
+from kvlayer.definition import Definition
 from kvlayer.errors import (
     ConfigurationError,
     NoSuchTable,
@@ -24,7 +24,7 @@ from kvlayer.errors import (
     StorageClosed,
     StorageError,
 )
-from kvlayer.keys import KeyCodec, schema
+from kvlayer.keys import Key, KeyCodec, schema
 from kvlayer.ranges import Range, byte_ranges
 from kvlayer.stats import Operation, Recorder, Totals
 from kvlayer.table import Table

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from uuid import UUID
 
 from kvlayer.backends.base import BackendTable, Capabilities, Row
 from kvlayer.catalog import TableInfo
 from kvlayer.errors import BadKey
-from kvlayer.keys import KeyCodec
+from kvlayer.keys import Key, KeyCodec
 from kvlayer.values import ValueCodec, check_range
-
-Key: TypeAlias = tuple[Any, ...]
-"""A key: a tuple of str, int, uuid.UUID, bytes or float parts, as the table's key types say."""
 
 _PLAIN_PARTS: Final = frozenset({str, int, UUID, bytes, float})
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from kvlayer.definition import Key
 from kvlayer.errors import ProgrammerError
-from kvlayer.keys import KeyCodec
+from kvlayer.keys import Key, KeyCodec
 
 Range: TypeAlias = tuple[Key | None, Key | None]
 """Both ends of a range, both included. A tuple shorter than the table's keys stands for all its

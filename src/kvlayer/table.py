@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, Backend, Row
 from kvlayer.catalog import TableInfo
-from kvlayer.definition import Definition, Key
+from kvlayer.definition import Definition
 from kvlayer.errors import NoSuchTable, NotSupported, ProgrammerError
+from kvlayer.keys import Key
 from kvlayer.ranges import ByteRange, Range, byte_ranges, scan_plan
 from kvlayer.values import ACCUMULATOR, COUNTER
 
