@@ -45,15 +45,23 @@ examples:
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "build" / "cities.db"
 SHOWN_ROWS = 6
 
-# The types of each table's keys. `cities` holds the facts. `names`, `words` and `largest` are
-# indexes: a row is nothing but a key, made of what is looked for and of what finds the city.
+# The types of each table's keys, and what they are. `cities` holds the facts. `names`, `words` and
+# `largest` are indexes: a row is nothing but a key, made of what is looked for and of the city.
 TABLES = {
-    "cities": (str, str, int),  # country code, name, geonameid
-    "names": (str, str, str, int),  # name in lower case; then the key of the city
-    "words": (str, str, str, int),  # a word of any of its names; then the key of the city
-    "largest": (str, int, str, int),  # country code, minus population, name, geonameid
+    "cities": (str, str, int),
+    "names": (str, str, str, int),
+    "words": (str, str, str, int),
+    "largest": (str, int, str, int),
     "per_country": (str,),
     "per_time_zone": (str,),
+}
+KEYS = {
+    "cities": "country, name, id",
+    "names": "lower-case name, city",
+    "words": "word of a name, city",
+    "largest": "country, -people, name, id",
+    "per_country": "country",
+    "per_time_zone": "time zone",
 }
 
 # The lines of a configuration that choose a store.
@@ -117,7 +125,7 @@ def load(kvl: kvlayer.Client, min_population: int, console: Console) -> None:
         "per_country": lambda cities: count(kvl, "per_country", "countrycode", cities),
         "per_time_zone": lambda cities: count(kvl, "per_time_zone", "timezone", cities),
     }
-    report = Table("table", title=f"{len(cities):,} cities", title_justify="left")
+    report = Table("table", "key", title=f"{len(cities):,} cities", title_justify="left")
     for heading in ("writes", "seconds", "writes/s"):
         report.add_column(heading, justify="right")
     total_writes, total_seconds = 0, 0.0
@@ -127,10 +135,10 @@ def load(kvl: kvlayer.Client, min_population: int, console: Console) -> None:
             start = perf_counter()
             writes = write(progress.track(cities, description=table))
             seconds = perf_counter() - start
-            report.add_row(table, *speed(writes, seconds))
+            report.add_row(table, KEYS[table], *speed(writes, seconds))
             total_writes, total_seconds = total_writes + writes, total_seconds + seconds
     report.add_section()
-    report.add_row("all", *speed(total_writes, total_seconds))
+    report.add_row("all", "", *speed(total_writes, total_seconds))
     console.print(report)
 
 
