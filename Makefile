@@ -15,7 +15,8 @@ help: ## this list
 demo: $(VENV)/.demo ## load 234,908 cities into one file and ask what ordered keys answer well
 	@$(BIN)/python examples/cities.py
 
-test: check ## every test, after linters and types
+test: check ## every test on every store, after linters and types; ARGS="-k ranges" for some
+	@$(BIN)/python tests/servers/install.py
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## ruff (format and lint) and mypy

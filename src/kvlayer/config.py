@@ -13,7 +13,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
 
@@ -147,6 +146,8 @@ def check_name(what: str, name: object) -> str:
 def refuse_unknown(key: str, known: frozenset[str], message: str) -> None:
     """Raises ConfigurationError for a key that isn't known, with the nearest one that is."""
     if key not in known:
+        from difflib import get_close_matches  # only for this message
+
         near = get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
         raise ConfigurationError(f"{message}; {hint}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from importlib.metadata import entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kvlayer.backends.base import Backend
 from kvlayer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 ENTRY_POINT_GROUP: Final = "kvlayer.backends"
 """Where a package of its own names its backends: `storage_type = "package.module:ClassName"`."""
@@ -33,7 +34,7 @@ def register(storage_type: str, target: str) -> None:
 
 def storage_types() -> list[str]:
     """All names known here: built in, registered, and by entry points; none of them is imported."""
-    return sorted({*_targets, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+    return sorted({*_targets, *(point.name for point in _entry_points())})
 
 
 def storage_type_of_scheme(scheme: str) -> str:
@@ -65,9 +66,17 @@ def load(storage_type: str) -> type[Backend]:
     return backend
 
 
+def _entry_points() -> EntryPoints:
+    from importlib.metadata import entry_points  # as slow to import as the rest of kvlayer
+
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
 def _entry_point_target(storage_type: str) -> str:
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=storage_type):
+    for point in _entry_points().select(name=storage_type):
         return point.value
+    import difflib  # only for this message
+
     known = storage_types()
     near = difflib.get_close_matches(storage_type.lower(), known, n=3, cutoff=0.5)
     # What resembles no name is not shown: it may be a URL with a password, put in the wrong place.

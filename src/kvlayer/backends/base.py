@@ -10,12 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
-from urllib.parse import SplitResult
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from kvlayer.errors import NotSupported
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 Row: TypeAlias = tuple[bytes, bytes]
 """An encoded key and an encoded value."""
