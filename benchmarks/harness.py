@@ -2,10 +2,10 @@
 
 A contender is one way to keep a table: kvlayer, or the bare store as a good engineer would use it.
 Both are given the same batches of the same rows; kvlayer gets tuples as keys, the bare store bytes
-that are ready to be stored. In each round both begin with a fresh table and do each operation one
-right after the other, and who goes first alternates, so that what else the machine does meets both.
-Python's garbage collector runs as in any program; only the benchmark's own rows are kept out of its
-sight.
+that are ready to be stored. In each round both begin with a fresh table; in each operation they take
+turns batch by batch (in a scan: after as many rows), and who goes first alternates, so that what else
+the machine does meets both. Python's garbage collector runs as in any program; only the benchmark's own
+rows are kept out of its sight.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import gc
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Final, TypeAlias
 
 from benchmarks.workload import Batches, Workload
@@ -138,13 +140,7 @@ def compare(
         )
         with comparison.open() as (ours, bare):
             for operation in operations:
-                if number % 2:
-                    mine = timed(ours, operation, workload)
-                    other = timed(bare, operation, workload)
-                else:
-                    other = timed(bare, operation, workload)
-                    mine = timed(ours, operation, workload)
-                seconds[operation].append((mine, other))
+                seconds[operation].append(in_turns(ours, bare, operation, workload))
     return [
         Measurement(
             subject=comparison.store,
@@ -160,33 +156,41 @@ def compare(
     ]
 
 
-def timed(contender: Contender, operation: str, workload: Workload) -> float:
-    """The seconds that one operation takes on all rows."""
-    run = _prepared(contender, operation, workload)
+def in_turns(ours: Contender, bare: Contender, operation: str, workload: Workload) -> tuple[float, float]:
+    """The seconds that each contender takes for one operation on all rows."""
+    steps = zip(_steps(ours, operation, workload), _steps(bare, operation, workload), strict=True)
+    mine = other = 0.0
     gc.collect()
     gc.freeze()
     try:
-        start = time.perf_counter()
-        run()
-        return time.perf_counter() - start
+        for number, (my_step, other_step) in enumerate(steps):
+            if number % 2:
+                mine += _seconds(my_step)
+                other += _seconds(other_step)
+            else:
+                other += _seconds(other_step)
+                mine += _seconds(my_step)
     finally:
         gc.unfreeze()
+    return mine, other
 
 
-def _prepared(contender: Contender, operation: str, workload: Workload) -> Callable[[], None]:
+def _steps(contender: Contender, operation: str, workload: Workload) -> Iterator[Callable[[], object]]:
+    """An operation as steps of one batch each, to be called one after the other."""
+    act = getattr(contender, operation)
     if operation in ("scan", "scan_keys"):
-        return lambda: _drain(getattr(contender, operation)())
-    function, batches = getattr(contender, operation), getattr(contender.batches(workload), operation)
-
-    def run() -> None:
-        for batch in batches:
-            function(batch)
-
-    return run
+        answers = iter(act())
+        for _ in range(0, workload.rows + 1, workload.batch_size):  # one row more: the scan has to end
+            yield lambda: deque(islice(answers, workload.batch_size), maxlen=0)
+    else:
+        for batch in getattr(contender.batches(workload), operation):
+            yield partial(act, batch)
 
 
-def _drain(rows: Iterable[Any]) -> None:
-    deque(rows, maxlen=0)
+def _seconds(step: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
 
 
 def check(comparison: Comparison, workload: Workload) -> None:
