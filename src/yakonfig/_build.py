@@ -104,4 +104,4 @@ def _discover(blocks: Iterable[Block], said: Mapping[str, Any]) -> dict[str, Any
     for block, config in walk(blocks, discovered):
         if isinstance(block.module, protocols.DiscoversConfig):
             block.module.discover_config(config, block.path)
-    return _open_blocks(blocks, discovered)
+    return discovered

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from yakonfig import protocols
 from yakonfig._configurable import require_mapping
 from yakonfig._errors import ProgrammerError
-from yakonfig._merge import overlay_config, plain_copy
+from yakonfig._merge import overlay_config
 
 
 class Block(NamedTuple):
@@ -59,7 +59,7 @@ def _blocks(
         if _config_name(module) != keys[-1]:
             raise ProgrammerError(f"replace_config of {path!r} returned a module of another config_name")
         sub_modules = module.sub_modules if isinstance(module, protocols.HasSubModules) else ()
-        children = _blocks(sub_modules, replace, keys, (*holders, declared, module))
+        children = _blocks(sub_modules, replace, keys, (*holders, declared))
         blocks[keys[-1]] = Block(module, keys, children)
     return tuple(blocks.values())
 
@@ -104,7 +104,7 @@ def default_config(blocks: Iterable[Block]) -> dict[str, Any]:
         defaults = module.default_config if isinstance(module, protocols.HasDefaultConfig) else {}
         if not isinstance(defaults, Mapping):
             raise ProgrammerError(f"default_config of {block.path!r} must be a mapping")
-        own = plain_copy(defaults)
+        own = dict(defaults)
         for key, below in default_config(block.children).items():
             if not isinstance(own.get(key, {}), Mapping):
                 raise ProgrammerError(f"default_config of {block.path!r}: {key!r} is a sub module's block")

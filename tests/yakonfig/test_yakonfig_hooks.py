@@ -278,6 +278,12 @@ class TestPlugIns:
         }
         assert [call[0] for call in calls] == ["discover", "check", "normalize"]
 
+    def test_a_replacement_may_take_flags_that_the_original_did_not(self) -> None:
+        extra = module("extra", runtime_keys={"flag": "y"})
+        plugin = module("m", runtime_keys={"flag": "x"}, sub_modules=[extra])
+        original = module("m", replace_config=lambda config, name: plugin)
+        assert merged([original], "m: {x: 1}", flag=2) == {"m": {"x": 2, "extra": {"y": 2}}}
+
     def test_sub_modules_of_replacements_can_be_replaced(self) -> None:
         last = module("inner", default_config={"last": True})
         middle = module("inner", replace_config=lambda config, name: last)

@@ -7,11 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yakonfig import diff_config, overlay_config
 
+# A busy machine is no failure.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 scalars = st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
 keys = st.sampled_from(["a", "b", "c", "d", "é"])
 
@@ -75,6 +77,7 @@ def test_diff(base: dict[str, Any], target: dict[str, Any], expected: dict[str, 
     assert repr(difference) == repr(expected)
 
 
+@patient
 @given(configs(scalars | st.none()), configs(scalars))
 def test_laying_the_difference_over_the_base_gives_the_target(
     base: dict[str, Any], target: dict[str, Any]
@@ -82,11 +85,13 @@ def test_laying_the_difference_over_the_base_gives_the_target(
     assert overlay_config(base, diff_config(base, target)) == target
 
 
+@patient
 @given(configs(scalars | st.none()))
 def test_nothing_differs_from_itself(config: dict[str, Any]) -> None:
     assert diff_config(config, config) == {}
 
 
+@patient
 @given(configs(scalars | st.none()), configs(scalars | st.none()))
 def test_an_overlay_is_idempotent_and_leaves_no_none_of_its_own(
     base: dict[str, Any], overlay: dict[str, Any]
@@ -96,6 +101,7 @@ def test_an_overlay_is_idempotent_and_leaves_no_none_of_its_own(
     assert shows_no_none(overlay_config({}, overlay))
 
 
+@patient
 @given(configs(scalars | st.none()), configs(scalars | st.none()))
 def test_neither_argument_is_changed_nor_shared(base: dict[str, Any], overlay: dict[str, Any]) -> None:
     before = copy.deepcopy((base, overlay))
@@ -121,6 +127,16 @@ def test_any_mapping_will_do_and_comes_back_as_a_dict() -> None:
     assert result == {"a": {"b": 1}, "c": {"a": {"b": 1}}}
     assert type(result["a"]) is dict
     assert type(result["c"]["a"]) is dict
+
+
+def test_no_container_is_shared() -> None:
+    base: dict[str, Any] = {"set": {1}, "list": [1], "tuple": ([1],)}
+    result = overlay_config(base, {"again": base})
+    for copied in (result, result["again"]):
+        copied["set"].add(2)
+        copied["list"].append(2)
+        copied["tuple"][0].append(2)
+    assert base == {"set": {1}, "list": [1], "tuple": ([1],)}
 
 
 def test_objects_are_handed_on_as_they_are() -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yakonfig import redact
 
 SECRET = "Zq7Vx9"
+# A busy machine is no failure.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(
@@ -97,12 +99,14 @@ def test_secrets_inside_of_texts(text: str, shown: str) -> None:
 safe_texts = st.text(st.characters(codec="utf-8", exclude_characters="'\"\\"), max_size=8)
 
 
+@patient
 @given(safe_texts, st.text("abc123@/:?!$", max_size=6), safe_texts)
 def test_a_password_in_a_url_never_shows(before: str, disturbance: str, after: str) -> None:
     url = f"redis://{disturbance.replace('/', '').replace('@', '').replace(':', '')}:{disturbance}{SECRET}@host/0"
     assert SECRET not in redact(f"{before} {url} {after}")
 
 
+@patient
 @given(
     st.recursive(st.text() | st.integers() | st.binary() | st.none(), lambda x: st.dictionaries(st.text(), x))
 )

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import yakonfig
 from yakonfig import ConfigurationError
 
 SECRET = "Zq7Vx9"
+# A busy machine is no failure.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(autouse=True)
@@ -278,6 +280,7 @@ def test_a_tab_is_named_since_nobody_can_see_it() -> None:
         load_text("a:\n\tb: 1\n")
 
 
+@patient
 @given(
     st.one_of(
         st.text(max_size=60),
