@@ -83,6 +83,11 @@ class TestWhatAClientIsMadeFrom:
         assert kvl._settings.options.storage_addresses == ["a:1", "b:2"]  # type: ignore[attr-defined]
         assert "app_name='a' namespace='n'" in repr(kvl)
 
+    def test_a_file_by_flags(self) -> None:
+        arguments = ["--storage-type", "sqlite", "--filename", "x.db", "--app-name", "a", "--namespace", "n"]
+        yakonfig.parse_args(argparse.ArgumentParser(), [yakonfig, kvlayer], arguments)
+        assert kvlayer.client()._settings.options.filename == "x.db"  # type: ignore[attr-defined]
+
     def test_a_block_named_after_the_store_overlays_the_rest(self) -> None:
         config: dict[str, Any] = {
             "storage_type": "secretive",
@@ -133,7 +138,7 @@ class TestErrorsHelp:
             ({"table_options": []}, "kvlayer.table_options: expected mapping, got list"),
             ({"table_options": {"t": 3}}, r"kvlayer.table_options\[...\]: expected mapping, got int"),
             ({"log_stats": "f", "log_stats_interval_ops": 0}, "log_stats_interval_ops: expected int >= 1"),
-            ({"storage_type": "sqlite"}, "filename"),
+            ({"storage_type": "sqlite"}, "^kvlayer.filename is missing$"),
             ({"storage_type": "sqlite", "filename": 3}, "kvlayer.filename: expected str, got int"),
             ({"storage_type": "sqlite", "filename": "x", "synchronous": "SECRET"}, "expected one of .*FULL"),
             (3, "a configuration is a mapping.*not a int"),

@@ -2,7 +2,7 @@
 
 from kvlayer.backends.base import Capabilities
 from kvlayer.catalog import TableInfo
-from kvlayer.client import Client, client
+from kvlayer.client import Client, KeyTypes, client
 from kvlayer.config import add_arguments, check_config, config_name, default_config, runtime_keys
 from kvlayer.errors import (
     BadKey,
@@ -16,9 +16,11 @@ from kvlayer.errors import (
     StorageClosed,
     StorageError,
 )
-from kvlayer.stats import Operation
+from kvlayer.keys import Key
+from kvlayer.ranges import Range
+from kvlayer.stats import Operation, Totals
 from kvlayer.table import Table
-from kvlayer.values import ACCUMULATOR, COUNTER
+from kvlayer.values import ACCUMULATOR, COUNTER, ValueType
 
 __all__ = [
     "ACCUMULATOR",
@@ -27,17 +29,22 @@ __all__ = [
     "Capabilities",
     "Client",
     "ConfigurationError",
+    "Key",
+    "KeyTypes",
     "KvlayerError",
     "NoSuchTable",
     "NotSupported",
     "Operation",
     "ProgrammerError",
+    "Range",
     "SchemaMismatch",
     "SerializationError",
     "StorageClosed",
     "StorageError",
     "Table",
     "TableInfo",
+    "Totals",
+    "ValueType",
     "add_arguments",
     "check_config",
     "client",

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 from uuid import UUID
 
 from kvlayer import catalog, config
@@ -30,7 +30,7 @@ from kvlayer.stats import Operation, Recorder, Totals
 from kvlayer.table import Table
 from kvlayer.values import ValueCodec, ValueType
 
-KeyTypes = Sequence[type] | int
+KeyTypes: TypeAlias = Sequence[type] | int
 """The type of each part of a table's keys, or n for n UUIDs."""
 
 

@@ -28,6 +28,7 @@ default_config: Final[dict[str, Any]] = {"storage_type": "local"}
 runtime_keys: Final = {
     "storage_type": "storage_type",
     "storage_address": "storage_addresses",
+    "filename": "filename",
     "app_name": "app_name",
     "namespace": "namespace",
 }
@@ -91,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage-address", metavar="ADDRESS", action="append", help="where the store is; may be repeated"
     )
+    parser.add_argument("--filename", metavar="FILE", help="the file of storage type sqlite")
     parser.add_argument("--app-name", metavar="NAME", help="keeps applications apart that share a store")
     parser.add_argument("--namespace", metavar="NAME", help="keeps the data sets of an application apart")
 
@@ -287,6 +289,8 @@ def _convert(values: dict[str, Any], kind: type[_Struct], place: str) -> _Struct
     if reason.startswith("Invalid enum value"):
         allowed = get_args(get_type_hints(kind)[path.lstrip(".").partition("[")[0].partition(".")[0]])
         reason = f"expected one of {', '.join(map(str, allowed))}"
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", reason):
+        raise ConfigurationError(f"{place}{path}.{missing[1]} is missing")
     for theirs, ours in _WORDS:
         reason = reason.replace(theirs, ours)
     raise ConfigurationError(f"{place}{path}: {reason[0].lower()}{reason[1:]}")
