@@ -17,9 +17,10 @@ ENTRY_POINT_GROUP: Final = "kvlayer.backends"
 _targets: dict[str, str] = {
     "local": "kvlayer.backends.local:LocalBackend",
     "sqlite": "kvlayer.backends.sqlite:SQLiteBackend",
+    "redis": "kvlayer.backends.redis:RedisBackend",
 }
-_url_schemes: dict[str, str] = {}
-_extras: dict[str, str] = {}
+_url_schemes: dict[str, str] = {"rediss": "redis", "unix": "redis"}
+_extras: dict[str, str] = {"redis": "redis"}
 
 
 def register(storage_type: str, target: str) -> None:

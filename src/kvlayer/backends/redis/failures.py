@@ -1,0 +1,139 @@
+"""The driver's errors as kvlayer's: what happened, what is known to be written, what to do about it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import Final, NamedTuple
+
+import redis
+from redis.exceptions import RedisClusterException
+
+from kvlayer.errors import ConfigurationError, KvlayerError, StorageError
+
+DRIVER_ERRORS: Final = (redis.RedisError, RedisClusterException)
+"""Whatever the driver raises for a failure."""
+
+
+class _Meaning(NamedTuple):
+    text: str
+    retryable: bool = False
+    passes: bool = False
+    """The server refuses for a moment, and has done nothing."""
+
+
+# By the word that an error of the server begins with.
+_MEANINGS: Final = {
+    "LOADING": _Meaning("the server is still loading its data", True, True),
+    "BUSY": _Meaning("the server is busy with somebody's long script (SCRIPT KILL ends it)", True, True),
+    "TRYAGAIN": _Meaning("the cluster is moving this table to another node", True, True),
+    "CLUSTERDOWN": _Meaning("the cluster is down: it lacks a node that holds this table", True, True),
+    "MASTERDOWN": _Meaning("the server is a replica that has lost its primary", True, True),
+    "READONLY": _Meaning(
+        "the server is a replica, which takes no writes: name the primary, or the Sentinels or cluster"
+        " that know it",
+        True,
+        True,
+    ),
+    "OOM": _Meaning(
+        "the server has reached its maxmemory; nothing of this call was written. Delete something, or raise"
+        " maxmemory",
+        True,
+    ),
+    "MISCONF": _Meaning(
+        "the server can't save its data, perhaps because its disk is full, and takes no writes; nothing of"
+        " this call was written. Its log says more",
+        True,
+    ),
+    "NOREPLICAS": _Meaning(
+        "fewer replicas are connected than min-replicas-to-write asks for; nothing of this call was written",
+        True,
+    ),
+    "NOPERM": _Meaning("the user may not do this: its access control list forbids a command or a key"),
+    "WRONGTYPE": _Meaning("another program has written to one of the Redis keys that kvlayer uses"),
+    "CROSSSLOT": _Meaning("the server is a proxy or cluster that kvlayer took for a single server"),
+    "MOVED": _Meaning("the server is a node of a cluster: set cluster: true"),
+}
+_UNREACHABLE: Final = _Meaning("the server can't be reached, or the connection broke", True, True)
+_NO_ANSWER: Final = _Meaning("the server did not answer in time", True, True)
+_NO_SLOT: Final = _Meaning("no node of the cluster answers for this table", True, True)
+_OTHER: Final = _Meaning("the server refused it")
+
+# Some servers put their own words before the error that a script has met.
+_CODE: Final = re.compile(r"(?:^|-)([A-Z]{3,})\b")
+
+
+def explain(error: Exception, where: str, what: str, outcome: str) -> KvlayerError:
+    """The error to raise for the driver's; the caller makes the driver's its cause.
+
+    `where` names the server, `what` the operation and its table, `outcome` says what is known to be
+    written where that isn't plain from the error.
+    """
+    refused = _refused_credentials(error)
+    if refused is not None:
+        return ConfigurationError(f"redis: {where}: {refused}")
+    meaning = _meaning(error)
+    unknown = isinstance(error, (redis.ConnectionError, redis.TimeoutError)) and outcome
+    return StorageError(
+        f"redis: {what} at {where} failed: {meaning.text}{f'; {outcome}' if unknown else ''}"
+        f" ({type(error).__name__}: {_first_line(error)})",
+        retryable=meaning.retryable,
+    )
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same call may succeed a moment later."""
+    return _refused_credentials(error) is None and _meaning(error).passes
+
+
+def was_refused(error: Exception) -> bool:
+    """Whether the server surely did nothing of what was asked, for a reason that may pass."""
+    return _code(error) in _MEANINGS and may_pass(error)
+
+
+def _meaning(error: Exception) -> _Meaning:
+    code = _code(error)
+    if code in _MEANINGS:
+        return _MEANINGS[code]
+    if isinstance(error, redis.TimeoutError):
+        return _NO_ANSWER
+    if isinstance(error, redis.ConnectionError):
+        return _UNREACHABLE
+    return _NO_SLOT if isinstance(error, RedisClusterException) else _OTHER
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, redis.exceptions.BusyLoadingError):
+        return "LOADING"
+    if isinstance(error, redis.exceptions.ReadOnlyError):
+        return "READONLY"  # the driver takes some of the codes off the text
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return "OOM"
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return "NOPERM"
+    if isinstance(error, redis.exceptions.ClusterDownError):
+        return "MASTERDOWN" if isinstance(error, redis.exceptions.MasterDownError) else "CLUSTERDOWN"
+    if isinstance(error, redis.exceptions.TryAgainError):
+        return "TRYAGAIN"
+    if isinstance(error, redis.exceptions.MovedError):
+        return "MOVED"
+    found = _CODE.search(str(error)) if isinstance(error, redis.ResponseError) else None
+    return found[1] if found else ""
+
+
+def _refused_credentials(error: Exception) -> str | None:
+    if isinstance(error, (redis.AuthenticationError, redis.exceptions.AuthenticationWrongNumberOfArgsError)):
+        return "the server wants another user name or password"
+    if isinstance(error, ssl.SSLCertVerificationError) or isinstance(
+        error.__cause__ or error.__context__, ssl.SSLCertVerificationError
+    ):
+        return (
+            "the server's certificate can't be verified; `driver: {ssl_ca_certs: FILE}` names who signed it"
+        )
+    if isinstance(error, redis.ResponseError) and "DB index" in str(error):
+        return "the server has no database of the number redis_db_num"
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(". ") or "no reason given"

@@ -1,0 +1,105 @@
+"""Writing whole batches: both structures of a table change together, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, Final
+
+import redis
+
+from kvlayer.backends.base import PAGE_BYTES, Row
+from kvlayer.backends.redis.layout import DROPPED, LARGE, MADE, TableKeys
+from kvlayer.backends.redis.reading import LARGE_ROW_BYTES, Missing
+from kvlayer.backends.redis.scripts import NO_TABLE, PUT
+
+# A script's arguments are copied twice by the server, so larger batches go another way.
+_SCRIPT_ROWS: Final = 10_000
+_SCRIPT_BYTES: Final = 2**20
+
+_COMMAND_ROWS: Final = 10_000
+
+# The state of a table seldom changes: when it is cleared, dropped, or gets its first large row.
+_ATTEMPTS: Final = 20
+
+
+def size_of(rows: Sequence[Row]) -> int:
+    """Bytes of keys and values."""
+    return sum(map(len, chain.from_iterable(rows)))
+
+
+def put(client: Any, keys: TableKeys, rows: Sequence[Row], size: int, scripts: bool) -> None:
+    """Writes rows of so many bytes in all: in one round trip, or in two where they are many."""
+    if scripts and size <= _SCRIPT_BYTES and len(rows) <= _SCRIPT_ROWS and not is_large(rows, size):
+        if PUT.run(client, keys, *chain.from_iterable(rows)) == NO_TABLE:
+            raise Missing
+        return
+
+    def write(pipe: Any, state: bytes) -> None:
+        if state != LARGE and is_large(rows, size):
+            pipe.execute_command("SET", keys.state, LARGE)
+        for some in _parts(rows):
+            pipe.execute_command("HSET", keys.values, *chain.from_iterable(some))
+            pipe.execute_command("ZADD", keys.keys, *chain.from_iterable((b"0", key) for key, _ in some))
+
+    _change(client, keys, write)
+
+
+def is_large(rows: Sequence[Row], size: int) -> bool:
+    """Whether any of the rows, of so many bytes in all, is one that answers must be measured for."""
+    return size > LARGE_ROW_BYTES and any(len(key) + len(value) > LARGE_ROW_BYTES for key, value in rows)
+
+
+def delete(client: Any, keys: TableKeys, doomed: Sequence[bytes]) -> None:
+    """Removes rows, in one round trip; where there is no table there is nothing to remove."""
+    with client.pipeline(transaction=True) as pipe:
+        pipe.execute_command("GET", keys.state)
+        for first in range(0, len(doomed), _COMMAND_ROWS):
+            some = doomed[first : first + _COMMAND_ROWS]
+            pipe.execute_command("HDEL", keys.values, *some)
+            pipe.execute_command("ZREM", keys.keys, *some)
+        state = pipe.execute()[0]
+    if state is None or state == DROPPED:
+        raise Missing
+
+
+def clear(client: Any, keys: TableKeys) -> None:
+    """Removes all rows; the server frees their memory behind."""
+
+    def write(pipe: Any, state: bytes) -> None:
+        pipe.execute_command("UNLINK", keys.values, keys.keys)
+        pipe.execute_command("SET", keys.state, MADE)
+
+    _change(client, keys, write)
+
+
+def _change(client: Any, keys: TableKeys, write: Callable[[Any, bytes], None]) -> None:
+    """One transaction on a table that is there, and still is when it happens."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        with client.pipeline(transaction=True) as pipe:
+            pipe.watch(keys.state)
+            state = pipe.execute_command("GET", keys.state)
+            if state is None or state == DROPPED:
+                raise Missing
+            pipe.multi()
+            write(pipe, state)
+            try:
+                pipe.execute()
+                return
+            except redis.WatchError:
+                if attempt == _ATTEMPTS:
+                    raise
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """The rows, in lists that make commands of bounded length."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        part.append(row)
+        size += len(row[0]) + len(row[1])
+        if size >= PAGE_BYTES or len(part) == _COMMAND_ROWS:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
