@@ -1,4 +1,7 @@
-"""The fixtures of the suite; a test module gets them by `from kvlayer.testing.suite import *`."""
+"""The fixtures of the suite; a test module gets them by `from kvlayer.testing.suite import *`.
+
+All but one: `kvlayer_store` is the one that it writes itself.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,6 @@ import kvlayer
 
 # Before the topics are imported: their assertions then tell what differs, as in any test module.
 pytest.register_assert_rewrite("kvlayer.testing.topics")
-
-
-@pytest.fixture(scope="session")
-def kvlayer_store() -> Store:
-    """The store to test: the one fixture that a test module must write itself."""
-    raise NotImplementedError("define a session fixture `kvlayer_store` that returns a kvlayer.testing.Store")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Final
 from uuid import UUID
 
@@ -50,8 +51,21 @@ _VALUES: Final[dict[Any, st.SearchStrategy[Any]]] = {
     kvlayer.ACCUMULATOR: st.integers(-(2**20), 2**20).map(lambda n: n / 4),
 }
 
+_FIRST_VALUE: Final[dict[Any, Any]] = {
+    bytes: b"",
+    str: "",
+    int: 0,
+    kvlayer.COUNTER: 0,
+    kvlayer.ACCUMULATOR: 0.0,
+}
 _RANGE_COUNT = st.integers(0, 3)
 _tables = st.sampled_from(sorted(SCHEMAS))
+
+
+def _first_keys(table: str) -> list[Key]:
+    """What a table holds at the beginning: enough for a scan or a removal to have something to do."""
+    keys = list(itertools.product(*(nasty.PARTS[part][::3] for part in SCHEMAS[table])))
+    return keys[:: max(1, len(keys) // 8)]
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -64,7 +78,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.models: dict[str, TableModel] = {}
         for table in SCHEMAS:
             kvl.delete(table, *kvl.scan_keys(table))
-            self.models[table] = TableModel({"counts": int, "sums": float}.get(table))
+            model = self.models[table] = TableModel({"counts": int, "sums": float}.get(table))
+            rows = [(key, _FIRST_VALUE[VALUE_TYPES.get(table, bytes)]) for key in _first_keys(table)]
+            kvl.put(table, *rows)
+            model.put(rows)
 
     @step(table=_tables, data=st.data())
     def put(self, table: str, data: st.DataObject) -> None:

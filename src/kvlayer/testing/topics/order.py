@@ -68,6 +68,7 @@ class TestOrder:
         keys = [(part, text) for part in nasty.PARTS[part_type] for text in ("", "\U0010ffff")]
         kvl.put("t", *((key, b"") for key in keys))
         assert list(kvl.scan_keys("t", reverse=True)) == sorted(keys, reverse=True)
+        assert [key for key, _ in kvl.scan("t", reverse=True)] == sorted(keys, reverse=True)
 
     @rule("S1", "S3")
     @pytest.mark.parametrize("part_type", TYPES)

@@ -77,7 +77,10 @@ class TestRanges:
     def test_every_pair_of_ends_backwards(self, kvl: kvlayer.Client, start: End) -> None:
         for end in ENDS:
             expected = expected_keys(KEYS, [(start, end)], reverse=True)
-            assert list(kvl.scan_keys("t", (start, end), reverse=True)) == expected, f"{start} to {end}"
+            found = [key for key, _ in kvl.scan("t", (start, end), reverse=True)]
+            assert found == list(kvl.scan_keys("t", (start, end), reverse=True)) == expected, (
+                f"{start} to {end}"
+            )
 
     @rule("S1")
     def test_three_parts(self, kvl: kvlayer.Client) -> None:
