@@ -268,14 +268,13 @@ def _batches(pairs: Iterable[tuple[Key, Any]], batch_size: int) -> Iterator[list
 def _fetch(
     access: _Access, definition: Definition, keys: Sequence[Key], encoded: list[bytes]
 ) -> Iterator[tuple[Key, Any]]:
-    decode = definition.values.decode
     position = 0
     while position < len(encoded):
         with access as (backend, _):
-            values = backend.get(definition.stored, encoded[position : position + PAGE_ROWS])
-        for value in values:
-            yield keys[position], None if value is None else decode(value)
-            position += 1
+            found = backend.get(definition.stored, encoded[position : position + PAGE_ROWS])
+        values = definition.values.decode_many(found)
+        yield from zip(keys[position : position + len(found)], values, strict=True)
+        position += len(found)
 
 
 def _pages(
@@ -304,6 +303,10 @@ def _pages(
 
 def _decoded_rows(definition: Definition, pages: Iterable[list[Row]]) -> Iterator[tuple[Key, Any]]:
     decode_keys, decode_values = definition.keys.decode_many, definition.values.decode_many
-    for page in pages:
-        keys, values = zip(*page, strict=True)
-        yield from zip(decode_keys(keys), decode_values(values), strict=True)
+
+    def decoded(page: list[Row]) -> Iterator[tuple[Key, Any]]:
+        keys, values = [key for key, _ in page], [value for _, value in page]
+        return zip(decode_keys(keys), decode_values(values), strict=True)
+
+    # Not a generator: it would be resumed for each row.
+    return chain.from_iterable(map(decoded, pages))

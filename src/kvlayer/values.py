@@ -131,9 +131,11 @@ class ValueCodec:
                 f"table {self._table!r}: {len(stored)} stored bytes are no value of type {self.name}"
             ) from None
 
-    def decode_many(self, stored: Sequence[bytes]) -> Sequence[Any]:
-        """As `decode`, for a page."""
-        return stored if self._is_bytes else [self.decode(value) for value in stored]
+    def decode_many(self, stored: Sequence[bytes | None]) -> Sequence[Any]:
+        """As `decode`, for a page; None, for a missing value, stays."""
+        if self._is_bytes:
+            return stored
+        return [None if value is None else self.decode(value) for value in stored]
 
     def delta(self, value: Any) -> Any:
         """What is to be added to a tally, as its plain type; an int may be added to a float.
