@@ -17,7 +17,8 @@ import msgspec
 import pytest
 
 from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, BackendTable
-from kvlayer.backends.sqlite import SQLiteBackend
+from kvlayer.backends.sqlite import SQLiteBackend, connections, database
+from kvlayer.backends.sqlite.statements import TableStatements
 from kvlayer.errors import (
     BadKey,
     ConfigurationError,
@@ -114,6 +115,13 @@ class TestReadingAndWriting:
             calls += 1
         assert calls == 5
         assert answers == [None if key == b"missing" else key + big for key in asked]
+
+    def test_get_of_very_many_keys_stops_at_the_bytes_of_a_page(self, backend: SQLiteBackend) -> None:
+        keys = [b"%04d" % number for number in range(4000)]
+        backend.put(PLAIN, [(key, key * 2500) for key in keys])
+        answers = backend.get(PLAIN, keys)
+        assert PAGE_BYTES <= sum(len(value or b"") for value in answers) < PAGE_BYTES + 10_000
+        assert answers == [key * 2500 for key in keys[: len(answers)]]
 
     def test_put_replaces(self, backend: SQLiteBackend) -> None:
         backend.put(PLAIN, [(b"a", b"1"), (b"b", b"1")])
@@ -231,8 +239,6 @@ class TestScans:
     @pytest.mark.parametrize("reverse", [False, True])
     def test_plans(self, path: Path, reverse: bool, bounded: bool) -> None:
         """A scan seeks in the index; one of keys reads nothing else."""
-        from kvlayer.backends.sqlite.statements import TableStatements
-
         statements = TableStatements(1)
         with bare(path) as connection:
 
@@ -468,6 +474,61 @@ class TestFacts:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             assert connection.execute("PRAGMA application_id").fetchone() == (0x6B766C79,)
             assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+class TestLog:
+    """The write-ahead log does not grow without end, whatever readers do."""
+
+    LIMIT = 200_000
+
+    @pytest.fixture(autouse=True)
+    def tries(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """A low limit; the outcome of each try to begin the log anew."""
+        tries: list[bool] = []
+        restart_log = database.Database.restart_log
+
+        def counted(self: database.Database, connection: sqlite3.Connection) -> bool:
+            tries.append(restart_log(self, connection))
+            return tries[-1]
+
+        monkeypatch.setattr(database.Database, "restart_log", counted)
+        monkeypatch.setattr(database, "LOG_BYTES", self.LIMIT)
+        monkeypatch.setattr(connections, "LOG_BYTES", self.LIMIT)
+        monkeypatch.setattr(database, "_CHECKPOINT_MILLISECONDS", 1)
+        return tries
+
+    def test_it_is_bounded(self, opened: Opener, tries: list[bool]) -> None:
+        backend = opened()
+        backend.create_tables([PLAIN])
+        rows = [(b"%d" % number, bytes(1000)) for number in range(50)]
+        for _ in range(50):
+            backend.put(PLAIN, [(key, os.urandom(1000)) for key, _ in rows])
+            assert backend.ping()["log_bytes"] < self.LIMIT + 100_000
+        assert tries
+        assert all(tries)
+
+    def test_a_reader_that_does_not_end_costs_few_tries(
+        self, opened: Opener, path: Path, tries: list[bool]
+    ) -> None:
+        backend = opened()
+        backend.create_tables([PLAIN])
+
+        def write() -> int:
+            for _ in range(40):
+                backend.put(PLAIN, [(b"%d" % number, os.urandom(1000)) for number in range(50)])
+            size: int = backend.ping()["log_bytes"]
+            return size
+
+        with bare(path) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM kvlayer_tables").fetchall()
+            long = write()
+        assert long > 10 * self.LIMIT
+        assert not any(tries)
+        assert len(tries) < 20
+        for _ in range(3):
+            short = write()
+        assert short < 2 * self.LIMIT
 
 
 class TestClosing:

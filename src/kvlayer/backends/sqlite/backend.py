@@ -91,11 +91,10 @@ class SQLiteBackend(Backend):
         self._app_name = app_name
         self._namespace = namespace
         self._path = os.path.realpath(os.path.expanduser(options.filename))
+        self._database = Database(self._path, options.synchronous, options.busy_timeout, options.cache_mb)
         self._statements: dict[BackendTable, TableStatements] = {}
         try:
-            self._pool = ConnectionPool(
-                Database(self._path, options.synchronous, options.busy_timeout, options.cache_mb)
-            )
+            self._pool = ConnectionPool(self._database)
         except sqlite3.Error as error:
             raise explain(error, self._path, "open") from error
 
@@ -210,8 +209,8 @@ class SQLiteBackend(Backend):
             return {
                 "version": sqlite3.sqlite_version,
                 "file": self._path,
-                "size_bytes": _size(self._path),
-                "log_bytes": _size(self._path + "-wal"),
+                "size_bytes": os.path.getsize(self._path),
+                "log_bytes": self._database.log_bytes,
                 "journal_mode": connection.execute("PRAGMA journal_mode").fetchone()[0],
             }
 
@@ -264,10 +263,10 @@ class SQLiteBackend(Backend):
                 limit -= len(page)
 
     def _read_table(self, operation: str, table: BackendTable, action: _TableAction[T]) -> T:
-        return self._on_table(self._pool.reading, operation, table, action)
+        return self._on_table(self._pool.connection, operation, table, action)
 
     def _write_table(self, operation: str, table: BackendTable, action: _TableAction[T]) -> T:
-        return self._on_table(self._pool.writing, operation, table, action)
+        return self._on_table(self._pool.transaction, operation, table, action)
 
     def _on_table(
         self,
@@ -293,10 +292,10 @@ class SQLiteBackend(Backend):
         return statements
 
     def _read(self, operation: str, action: Callable[[sqlite3.Connection], T]) -> T:
-        return self._on_file(self._pool.reading, operation, action)
+        return self._on_file(self._pool.connection, operation, action)
 
     def _write(self, operation: str, action: Callable[[sqlite3.Connection], T]) -> T:
-        return self._on_file(self._pool.writing, operation, action)
+        return self._on_file(self._pool.transaction, operation, action)
 
     def _on_file(
         self,
@@ -323,10 +322,3 @@ def _read_page(
     """At most so many rows of a range, and whether they were cut off at `PAGE_BYTES`."""
     text = statements.scan(pages.columns, bounded=stop is not None, reverse=reverse)
     return pages.read(connection, text, (start, rows) if stop is None else (start, stop, rows))
-
-
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except FileNotFoundError:  # a write-ahead log, where nothing was written
-        return 0

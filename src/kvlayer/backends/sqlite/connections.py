@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from kvlayer.backends.sqlite.database import Database
+from kvlayer.backends.sqlite.database import LOG_BYTES, Database
 from kvlayer.errors import StorageClosed, StorageError
 
 _MOST_IDLE: Final = 8
@@ -32,10 +32,11 @@ class ConnectionPool:
         self._users: list[int] = []  # threads that use a connection, or are about to
         self._forking: int | None = None  # the thread that forks
         self._closed = False
+        self._log_limit = LOG_BYTES
         with _fork_lock:
             self._renew_locks()
             _pools.add(self)
-        with self._connection(create=True):
+        with self.connection(create=True):
             self._file = _identity(database.path)
 
     def _renew_locks(self) -> None:
@@ -44,39 +45,8 @@ class ConnectionPool:
         self._write_lock = _write_locks.setdefault(self._database.path, threading.Lock())
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with, for as short a time as possible."""
-        with self._connection() as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection in a transaction, which is committed at the end, or undone after an error."""
-        lock = self._write_lock
-        # Threads that wait here take turns; SQLite would let each of them sleep and try again.
-        if not lock.acquire(timeout=self._database.busy_timeout):
-            raise StorageError(
-                f"sqlite: another thread wrote to {self._database.path!r} for longer than busy_timeout; "
-                f"nothing of this call was written. Repeat it, or raise busy_timeout",
-                retryable=True,
-            )
-        try:
-            with self._connection() as connection:
-                self._check_file()
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-        finally:
-            lock.release()
-
-    def close(self) -> None:
-        """Closes the connections, those in use as soon as they aren't; StorageClosed for who comes later."""
-        with self._condition:
-            self._closed = True
-            self._close_idle()
-
-    @contextmanager
-    def _connection(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    def connection(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection to read with, for as short a time as possible: a fork waits for its end."""
         connection = self._enter()
         try:
             if connection is None:
@@ -90,6 +60,33 @@ class ConnectionPool:
             raise
         finally:
             self._leave(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction, which is committed at the end, or undone after an error."""
+        lock = self._write_lock
+        # Threads that wait here take turns; SQLite would let each of them sleep and try again.
+        if not lock.acquire(timeout=self._database.busy_timeout):
+            raise StorageError(
+                f"sqlite: another thread wrote to {self._database.path!r} for longer than busy_timeout; "
+                f"nothing of this call was written. Repeat it, or raise busy_timeout",
+                retryable=True,
+            )
+        try:
+            with self.connection() as connection:
+                self._check_file()
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+                self._limit_log(connection)
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Closes the connections, those in use as soon as they aren't; StorageClosed for who comes later."""
+        with self._condition:
+            self._closed = True
+            self._close_idle()
 
     def _enter(self) -> sqlite3.Connection | None:
         """Lets the thread use a connection: an idle one, or None for a new one."""
@@ -127,6 +124,13 @@ class ConnectionPool:
                 f"sqlite: {self._database.path!r} was removed or replaced while in use; nothing of this call "
                 f"was written. Close the client and open the file anew"
             )
+
+    def _limit_log(self, connection: sqlite3.Connection) -> None:
+        """Tries to shorten a long log; after a failure only when it has grown by as much again."""
+        size = self._database.log_bytes
+        if size > self._log_limit:
+            done = self._database.restart_log(connection)
+            self._log_limit = LOG_BYTES if done else size + LOG_BYTES
 
     def _close_idle(self) -> None:
         while self._idle:

@@ -19,10 +19,11 @@ APPLICATION_ID: Final = int.from_bytes(b"kvly", "big")
 FORMAT_VERSION: Final = 1
 """Of the layout described in docs/backends/sqlite.md; kept as the database's `user_version`."""
 
-# The write-ahead log is copied into the database at 16 MB, which costs less than SQLite's 4 MB, and
-# shrinks again to 64 MB after one transaction made it larger.
-_CHECKPOINT_PAGES: Final = 4000
-_LOG_BYTES: Final = 64 * 2**20
+LOG_BYTES: Final = 64 * 2**20
+"""The write-ahead log grows further only by one transaction, or by readers that never pause."""
+
+_CHECKPOINT_PAGES: Final = 4000  # 16 MB: fewer copies of the same pages than at SQLite's 4 MB
+_CHECKPOINT_MILLISECONDS: Final = 500
 
 # For the 20 or so statements of each of some 25 tables in use.
 _CACHED_STATEMENTS: Final = 512
@@ -62,13 +63,35 @@ class Database:
                 f"synchronous={self.synchronous}",
                 f"cache_size={-1024 * self.cache_mb}",
                 f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
-                f"journal_size_limit={_LOG_BYTES}",
+                f"journal_size_limit={LOG_BYTES}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
             connection.close()
             raise
         return connection
+
+    @property
+    def log_bytes(self) -> int:
+        """The size of the write-ahead log."""
+        try:
+            return os.path.getsize(self.path + "-wal")
+        except FileNotFoundError:  # nothing was written yet
+            return 0
+
+    def restart_log(self, connection: sqlite3.Connection) -> bool:
+        """Tries to let the next writer begin the write-ahead log anew; waits for readers, but not long.
+
+        SQLite's own checkpoints never wait, so that the log can grow while some process always reads.
+        """
+        connection.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MILLISECONDS}")
+        try:
+            (blocked, _, _) = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        except sqlite3.OperationalError:
+            return False  # nothing is lost by that: the log still holds all that was written
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={round(1000 * self.busy_timeout)}")
+        return not blocked
 
     def _is_new(self, connection: sqlite3.Connection) -> bool:
         """Whether the database is empty; raises StorageError if it is neither that nor ours.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 from kvlayer.backends.base import PAGE_BYTES, Row
 
 _MOST_KEYS: Final = 1024  # of one SELECT; SQLite allows at least 32766
+_LARGE_ROW: Final = 4096  # bytes
 _PROBES: Final = 1000
 
 # Not INSERT OR REPLACE, which deletes a row before it writes it anew: four times slower.
@@ -75,34 +77,34 @@ class TableStatements:
         return round(len(numbers) * taken / _PROBES)
 
 
+def _fetch(cursor: sqlite3.Cursor, room: int = PAGE_BYTES) -> tuple[list[Any], int]:
+    """The rows of a query, cut off where they fill the room, in bytes; and the room that is left."""
+    rows: list[Any] = []
+    some = cursor.fetchmany(1)
+    size = 0
+    while some:
+        rows += some
+        size += sum(map(len, chain.from_iterable(some)))
+        if size >= room:
+            cursor.close()
+            break
+        # Large rows one by one, so that a page ends where it should; small ones as is fastest.
+        some = cursor.fetchmany(1 if size > _LARGE_ROW * len(rows) else 32)
+    return rows, room - size
+
+
 def read_rows(connection: sqlite3.Connection, text: str, parameters: Sequence[Any]) -> tuple[list[Row], bool]:
     """The rows that a scan's statement finds, and whether they were cut off at PAGE_BYTES."""
-    page: list[Row] = []
-    size = 0
-    cursor = connection.execute(text, parameters)
-    for row in cursor:
-        page.append(row)
-        size += len(row[0]) + len(row[1])
-        if size >= PAGE_BYTES:
-            cursor.close()
-            return page, True
-    return page, False
+    rows, room = _fetch(connection.execute(text, parameters))
+    return rows, room <= 0
 
 
 def read_keys(
     connection: sqlite3.Connection, text: str, parameters: Sequence[Any]
 ) -> tuple[list[bytes], bool]:
     """As `read_rows`, for a statement that finds keys."""
-    page: list[bytes] = []
-    size = 0
-    cursor = connection.execute(text, parameters)
-    for (key,) in cursor:
-        page.append(key)
-        size += len(key)
-        if size >= PAGE_BYTES:
-            cursor.close()
-            return page, True
-    return page, False
+    rows, room = _fetch(connection.execute(text, parameters))
+    return [key for (key,) in rows], room <= 0
 
 
 def read_values(
@@ -113,18 +115,16 @@ def read_values(
         found = connection.execute(statements.get, keys).fetchone()
         return [found[0] if found else None]
     values: dict[bytes, bytes] = {}
-    size = 0
+    room = PAGE_BYTES
     for at in range(0, len(keys), _MOST_KEYS):
         some = keys[at : at + _MOST_KEYS]
         # Few statements are kept for all numbers of keys: powers of two, filled up with the last key.
         places = 1 << (len(some) - 1).bit_length()
-        cursor = connection.execute(statements.get_many(places), some + some[-1:] * (places - len(some)))
-        for key, value in cursor:
-            values[key] = value
-            size += len(value)
-            if size >= PAGE_BYTES:
-                cursor.close()
-                return _read_values_in_turn(connection, statements, keys, values)
+        filled = some + some[-1:] * (places - len(some))
+        rows, room = _fetch(connection.execute(statements.get_many(places), filled), room)
+        values.update(rows)
+        if room <= 0:
+            return _read_values_in_turn(connection, statements, keys, values)
     return list(map(values.get, keys))
 
 
