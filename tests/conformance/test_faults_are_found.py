@@ -45,7 +45,7 @@ from kvlayer.testing.suite import *
 
 @pytest.fixture(scope="session")
 def kvlayer_store():
-    return Store({config}, backend="broken_backends:{backend}", kills=30, workers=10, examples=20)
+    return Store({config}, backend="broken_backends:{backend}", kills=30, workers=10, examples=200)
 """
 
 CONFTEST = """
