@@ -88,7 +88,8 @@ class Table:
         None. The keys are checked by this call; the values are fetched as they are asked for."""
         with self._access as (_, definition):
             encoded = definition.encode_keys(keys)
-            return _fetch(self._access, definition, definition.plain_keys(keys, encoded), encoded)
+            plain = definition.plain_keys(keys, encoded)
+            return chain.from_iterable(_fetch(self._access, definition, plain, encoded))
 
     def scan(
         self, *ranges: Range, reverse: bool = False, limit: int | None = None, after: Key | None = None
@@ -267,13 +268,15 @@ def _batches(pairs: Iterable[tuple[Key, Any]], batch_size: int) -> Iterator[list
 
 def _fetch(
     access: _Access, definition: Definition, keys: Sequence[Key], encoded: list[bytes]
-) -> Iterator[tuple[Key, Any]]:
+) -> Iterator[Iterator[tuple[Key, Any]]]:
+    """The answers, as many at a time as the backend gives; chained by the caller, since a generator
+    of single answers would cost more than the rest of the work on them."""
     position = 0
     while position < len(encoded):
         with access as (backend, _):
             found = backend.get(definition.stored, encoded[position : position + PAGE_ROWS])
         values = definition.values.decode_many(found)
-        yield from zip(keys[position : position + len(found)], values, strict=True)
+        yield zip(keys[position : position + len(found)], values, strict=True)
         position += len(found)
 
 
@@ -308,5 +311,4 @@ def _decoded_rows(definition: Definition, pages: Iterable[list[Row]]) -> Iterato
         keys, values = [key for key, _ in page], [value for _, value in page]
         return zip(decode_keys(keys), decode_values(values), strict=True)
 
-    # Not a generator: it would be resumed for each row.
     return chain.from_iterable(map(decoded, pages))
