@@ -106,19 +106,15 @@ def replicated() -> Iterator[tuple[RedisServer, RedisServer, list[RedisServer]]]
 def cluster(nodes: int = 3) -> Iterator[list[RedisServer]]:
     """The primaries of a cluster, each with its share of the slots."""
     with ExitStack() as stack:
-        servers = [
-            stack.enter_context(
-                RedisServer(
-                    "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--appendonly", "yes"
-                )
-            )
-            for _ in range(nodes)
-        ]
+        # The nodes talk to each other on ports of their own; the default is one that may not exist.
+        buses = [free_port() for _ in range(nodes)]
+        settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--appendonly", "yes"]
+        servers = [stack.enter_context(RedisServer(*settings, "--cluster-port", str(bus))) for bus in buses]
         for number, server in enumerate(servers):
             first, behind = _SLOTS * number // nodes, _SLOTS * (number + 1) // nodes
             server.command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             server.command("CLUSTER", "ADDSLOTSRANGE", first, behind - 1)
-            server.command("CLUSTER", "MEET", "127.0.0.1", servers[0].port)
+            server.command("CLUSTER", "MEET", "127.0.0.1", servers[0].port, buses[0])
         _wait_until(lambda: all(_knows_all(server, nodes) for server in servers))
         yield servers
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
-from redis.cluster import ClusterNode, RedisCluster
+from redis.cluster import REDIS_ALLOWED_KEYS, ClusterNode, RedisCluster
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
@@ -145,11 +146,19 @@ def _by_sentinel(options: RedisOptions, service: str) -> Link:
 
 
 def _cluster(options: RedisOptions) -> RedisCluster:
+    known = {*REDIS_ALLOWED_KEYS, *inspect.signature(RedisCluster).parameters}
+    for key in options.driver:
+        if key not in known:  # the driver would ignore it
+            raise ConfigurationError(f"redis: driver: unexpected keyword argument {key!r} for a cluster")
+    first, *rest = options.addresses()
+    arguments = _arguments(options)
+    del arguments["health_check_interval"]
     return RedisCluster(
-        startup_nodes=[ClusterNode(address.host, address.port) for address in options.addresses()],
-        ssl=options.tls,
-        max_connections=options.max_connections,
+        # Only for a URL does the driver use the class of pools that it is given.
+        url=f"{'rediss' if options.tls else 'redis'}://{first}",
+        startup_nodes=[ClusterNode(address.host, address.port) for address in rest],
         connection_pool_class=redis.BlockingConnectionPool,
+        max_connections=options.max_connections,
         timeout=options.timeout,
-        **_arguments(options),
+        **arguments,
     )
