@@ -230,6 +230,15 @@ class Client:
         """Asks the store for a sign of life; returns what it says of itself, such as its version."""
         return {"storage_type": self._settings.common.storage_type, **self._connected().ping()}
 
+    def estimate_rows(self, table: str) -> int | None:
+        """About how many rows a table holds, without counting them; None where the store can't tell."""
+        with self.table(table)._access as (backend, definition):
+            return backend.estimate_rows(definition.stored)
+
+    def namespaces(self) -> list[tuple[str, str]]:
+        """All (app name, namespace) pairs of the store, sorted. Raises NotSupported where it can't tell."""
+        return self._connected().list_namespaces()
+
     def stats(self) -> list[Totals]:
         """Operations, keys, values, bytes and seconds by table and operation.
 

@@ -15,27 +15,28 @@ _BUILT_IN: Final = ("local", "sqlite")
 
 def markdown_table() -> str:
     """One row for each built-in store."""
-    header = (
-        "| storage type | durable | shared by processes | put is all or nothing | counters | accumulators"
-        " | compare and put | reverse scans | longest key | longest value |"
-    )
-    rows = [_row(name, backends.load(name).capabilities) for name in _BUILT_IN]
-    return "\n".join([header, "|---" * 10 + "|", *rows]) + "\n"
+    rows = {
+        f"[`{name}`](docs/backends/{name}.md)": facts(backends.load(name).capabilities) for name in _BUILT_IN
+    }
+    titles = ["storage type", *next(iter(rows.values()))]
+    lines = [titles, *([name, *cells.values()] for name, cells in rows.items())]
+    header, *body = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([header, "|---" * len(titles) + "|", *body]) + "\n"
 
 
-def _row(name: str, capabilities: Capabilities) -> str:
-    cells = [
-        f"[`{name}`](docs/backends/{name}.md)",
-        *map(
-            _yes,
-            (capabilities.durable, capabilities.concurrent_processes, capabilities.atomic_put),
-        ),
-        _counters(capabilities),
-        *map(_yes, (capabilities.accumulate, capabilities.compare_and_put, capabilities.reverse)),
-        _size(capabilities.max_key_bytes),
-        _size(capabilities.max_value_bytes),
-    ]
-    return f"| {' | '.join(cells)} |"
+def facts(capabilities: Capabilities) -> dict[str, str]:
+    """What a store can do, in words: title of a column → what stands in it."""
+    return {
+        "durable": _yes(capabilities.durable),
+        "shared by processes": _yes(capabilities.concurrent_processes),
+        "put is all or nothing": _yes(capabilities.atomic_put),
+        "counters": _counters(capabilities),
+        "accumulators": _yes(capabilities.accumulate),
+        "compare and put": _yes(capabilities.compare_and_put),
+        "reverse scans": _yes(capabilities.reverse),
+        "longest key": _size(capabilities.max_key_bytes),
+        "longest value": _size(capabilities.max_value_bytes),
+    }
 
 
 def _yes(flag: bool) -> str:
