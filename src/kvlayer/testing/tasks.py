@@ -146,6 +146,17 @@ def batch_rows(crash: int, batch: int, size: int) -> list[tuple[tuple[int, int, 
     return [((crash, batch, n), b"%d %d %d" % (crash, batch, n)) for n in range(size)]
 
 
+def set_up_until_killed(config: Config, me: Self, tables: int) -> None:
+    """Makes a namespace with tables and deletes it, over and over; reports when it was made."""
+    with kvlayer.client(config) as kvl:
+        me.report(os.getpid())
+        for _ in range(10_000):
+            kvl.setup_namespace({f"t{n}": (int,) for n in range(tables)})
+            kvl.put("t0", ((0,), b"old"))
+            me.report("made")
+            kvl.delete_namespace()
+
+
 def fork(config: Config, me: Self, close_in_child: bool) -> None:
     """Uses a client, forks, and uses it on both sides; reports [child, parent]: what they read, or
     the name of the error."""

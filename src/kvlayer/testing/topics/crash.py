@@ -7,12 +7,13 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import kvlayer
 from kvlayer.testing.rules import needs, rule
 from kvlayer.testing.space import Space
 from kvlayer.testing.tasks import CRASH_TABLES, batch_rows
-from kvlayer.testing.workers import Workers
+from kvlayer.testing.workers import Report, Workers
 
 BATCH_SIZES = [1, 30, 1200, 7]
 """Rows in a batch, in turn; one is more than a page or chunk has."""
@@ -57,7 +58,7 @@ class Crash:
 
 
 class TestCrash:
-    """S8, where the store is durable."""
+    """S8 and S14, where the store is durable."""
 
     @rule("S8")
     @needs("durable", "ordered")
@@ -75,15 +76,36 @@ class TestCrash:
             for crash in crashes:
                 crash.check(kvl)
 
+    @rule("S14")
+    @needs("durable")
+    def test_a_set_up_that_was_killed_can_be_repeated(self, space: Space, workers: Workers) -> None:
+        """And so can a delete_namespace: what was left half done is in nobody's way."""
+        tables = {f"t{n}": (int,) for n in range(4)}
+        for _ in range(max(1, space.store.kills // 5)):
+            _kill(workers.start("set_up_until_killed", space.config(), tables=len(tables)), longest=3)
+            with space.client() as kvl:
+                kvl.setup_namespace(tables)
+                for name in tables:
+                    assert list(kvl.scan(name)) in ([], [((0,), b"old")])
+                    kvl.put(name, ((1,), b"new"))
+                    assert list(kvl.get(name, (1,))) == [((1,), b"new")]
+                kvl.delete_namespace()
+                kvl.setup_namespace(tables)
+                assert [list(kvl.scan(name)) for name in tables] == [[]] * len(tables)
+                kvl.delete_namespace()
+
     @staticmethod
     def _kill_a_writer(space: Space, workers: Workers, number: int) -> Counter[str]:
         """Starts one, kills it; how often it has acknowledged what."""
-        reports = workers.start("write_until_killed", space.config(), crash=number, batch_sizes=BATCH_SIZES)
-        writer = next(reports).content
-        acknowledged: Counter[str] = Counter()
-        for _ in range(random.randrange(12)):
-            acknowledged[next(reports).content] += 1
-        time.sleep(random.uniform(0, 0.004))
-        os.kill(writer, signal.SIGKILL)
-        acknowledged.update(report.content for report in reports)
-        return acknowledged
+        sizes = BATCH_SIZES
+        reports = workers.start("write_until_killed", space.config(), crash=number, batch_sizes=sizes)
+        return Counter(_kill(reports, longest=12))
+
+
+def _kill(reports: Iterator[Report], longest: int) -> list[str]:
+    """Kills a process at some moment after up to so many reports; all that it had reported."""
+    process = next(reports).content
+    seen = [next(reports).content for _ in range(random.randrange(longest))]
+    time.sleep(random.uniform(0, 0.004))
+    os.kill(process, signal.SIGKILL)
+    return [*seen, *(report.content for report in reports)]
