@@ -14,19 +14,20 @@ from rich.console import Console
 from benchmarks import batch_sizes, memory, report, small_range
 from benchmarks.harness import Measurement, Progress, compare
 from benchmarks.report import Results
-from benchmarks.stores import COMPARISONS
+from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import Workload
 
 _DESCRIPTION: Final = """\
 Measures kvlayer against the bare stores below it, in one run, and prints how they compare.
 
-Sections (all of them, unless --only names some):
+Sections (all but those that need a server, unless --only names some):
   sqlite   put, get, scan, scan_keys, delete against the sqlite3 module
   local    the same against a sorted dict
   keys     encode and decode against FoundationDB's tuple layer (needs the package foundationdb)
   range    the time of a range of ten rows in a large table in memory
   batches  what a row costs in batches of 1 to 10,000
   memory   peak memory of put_many and scan of millions of rows on sqlite; takes minutes
+  redis    like sqlite, against redis-py; starts a redis-server for it
 
 Times are microseconds for a row, of kvlayer and of what it is compared with; of the best round.
 A ratio of 0.8 says that kvlayer moves rows at 0.8 times the rate of the bare store. It is that of
@@ -36,7 +37,7 @@ machine was busy: run again.
 
 _EXAMPLES: Final = """\
 examples:
-  python -m benchmarks                                         everything
+  python -m benchmarks                                         all that needs no server
   python -m benchmarks --only sqlite --only local              two sections
   python -m benchmarks --only sqlite --rows 20000 --rounds 1   a first look
   python -m benchmarks --markdown docs/performance.md          write the figures into the document
@@ -70,19 +71,22 @@ def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Call
 
     def comparing(store: str) -> Callable[[], Results]:
         return lambda: compare(
-            COMPARISONS[store], Workload.make(options.rows, options.batch_size), options.rounds, progress
+            comparison(store), Workload.make(options.rows, options.batch_size), options.rounds, progress
         )
 
     return {
-        **{store: comparing(store) for store in COMPARISONS},
+        **{store: comparing(store) for store in EMBEDDED},
         "keys": lambda: _keys(progress),
         "range": lambda: [small_range.measure(options.range_rows, options.rounds, progress)],
-        "batches": lambda: batch_sizes.measure(COMPARISONS, options.rows, options.rounds, progress),
+        "batches": lambda: batch_sizes.measure(
+            [comparison(store) for store in EMBEDDED], options.rows, options.rounds, progress
+        ),
         "memory": lambda: memory.measure(options.memory_rows, progress),
+        **{store: comparing(store) for store in WITH_SERVER},
     }
 
 
-_NAMES: Final = (*COMPARISONS, "keys", "range", "batches", "memory")
+_WITHOUT_SERVER: Final = (*EMBEDDED, "keys", "range", "batches", "memory")
 
 
 def _at_least_1(text: str) -> int:
@@ -106,7 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         ("--range-rows", small_range.ROWS, "rows in the table of section range (default: %(default)s)"),
         ("--memory-rows", memory.ROWS, "rows in the table of section memory (default: %(default)s)"),
     )
-    parser.add_argument("--only", action="append", choices=_NAMES, help="run this section; may be repeated")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=(*_WITHOUT_SERVER, *WITH_SERVER),
+        help="run this section; may be repeated",
+    )
     for flag, default, text in numbers:
         parser.add_argument(flag, type=_at_least_1, default=default, metavar="N", help=text)
     parser.add_argument(
@@ -144,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 errors.print(text)
 
         for name, run in _sections(options, progress).items():
-            if not options.only or name in options.only:
+            if name in (options.only or _WITHOUT_SERVER):
                 results[name] = run()
                 report.show(console, name, results[name])
     if options.json is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,13 +15,13 @@ _MOST_BATCHES: Final = 2000  # small batches on a durable store take their time
 
 
 def measure(
-    comparisons: Mapping[str, Comparison], rows: int, rounds: int, progress: Progress
+    comparisons: Sequence[Comparison], rows: int, rounds: int, progress: Progress
 ) -> list[Measurement]:
     """Puts and gets on each store, in batches of each size."""
     results: list[Measurement] = []
     for size in SIZES:
         workload = Workload.make(min(rows, size * _MOST_BATCHES), size)
-        for comparison in comparisons.values():
+        for comparison in comparisons:
             without_targets = replace(comparison, targets={})
             results += compare(without_targets, workload, rounds, progress, ("put", "get"))
     return sorted(results, key=lambda result: (result.subject, result.operation))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from benchmarks import batch_sizes, harness, memory, report, small_range
 from benchmarks.__main__ import main
 from benchmarks.harness import OPERATIONS, Comparison, Contender, Figure, Measurement
-from benchmarks.stores import COMPARISONS
+from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import KEY_TYPES, VALUE_BYTES, Workload, scattered_pairs
 
 from kvlayer.keys import KeyCodec
@@ -132,13 +132,13 @@ class TestCompare:
         with pytest.raises(AssertionError, match="Forgetful gives wrong answers: get, scan, scan_keys"):
             harness.compare(recorded([], bare=Forgetful), Workload.make(30, 10), 1, quietly)
 
-    @pytest.mark.parametrize("store", COMPARISONS)
+    @pytest.mark.parametrize("store", EMBEDDED)
     def test_the_stores_give_the_same_answers(self, store: str) -> None:
-        results = harness.compare(COMPARISONS[store], Workload.make(300, 64), 1, quietly)
+        results = harness.compare(comparison(store), Workload.make(300, 64), 1, quietly)
         assert [result.subject for result in results] == [store] * len(OPERATIONS)
 
     def test_batch_sizes(self) -> None:
-        results = batch_sizes.measure({"recorded": recorded([])}, 20, 1, quietly)
+        results = batch_sizes.measure([recorded([])], 20, 1, quietly)
         assert [(result.operation, result.batch_size) for result in results] == [
             (operation, size) for operation in ("get", "put") for size in batch_sizes.SIZES
         ]
@@ -249,10 +249,28 @@ class TestCommand:
         assert '`make bench ARGS="--only local --rows 100 --rounds 1"`' in text
         assert str(tmp_path) not in text
 
+    def test_sections_with_a_server_run_only_when_named(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ran = []
+
+        def sections(*_: object) -> dict[str, Callable[[], list[Measurement]]]:
+            def section(name: str) -> Callable[[], list[Measurement]]:
+                return lambda: ran.append(name) or [measurement()]  # type: ignore[func-returns-value]
+
+            return {name: section(name) for name in ("local", "keys", *WITH_SERVER)}
+
+        monkeypatch.setattr("benchmarks.__main__._sections", sections)
+        main([])
+        assert ran == ["local", "keys"]
+        main(["--only", WITH_SERVER[0]])
+        assert ran[2:] == [WITH_SERVER[0]]
+        assert "sqlite3" in capsys.readouterr().out
+
     def test_the_document_has_a_place_for_each_section(self, tmp_path: Path) -> None:
         document = tmp_path / "performance.md"
         document.write_bytes(Path(__file__).parents[1].joinpath("docs", "performance.md").read_bytes())
-        report.rewrite(document, dict.fromkeys((*COMPARISONS, "keys", "range", "batches", "memory"), "block"))
+        report.rewrite(document, dict.fromkeys((*EMBEDDED, "keys", "range", "batches", "memory"), "block"))
         assert document.read_text("utf-8").count("block\n<!-- end of benchmark -->") == 6
 
     @pytest.mark.parametrize("arguments", [["--rows", "0"], ["--rounds", "x"], ["--only", "riak"]])
