@@ -1,0 +1,40 @@
+"""Whole tables: counted, measured, moved from store to store and compared.
+
+The command line is made of these functions; programs use them the same way::
+
+    from kvlayer import client, tools
+
+    with client("sqlite:///a.db", app_name="x", namespace="y") as a, client("redis://…", …) as b:
+        tools.copy(a, b)
+"""
+
+from kvlayer.tools.errors import BrokenDump, Differing, TransferError
+from kvlayer.tools.measuring import count, measure
+from kvlayer.tools.records import (
+    ComparedTable,
+    Comparison,
+    Difference,
+    DumpedTable,
+    Measurement,
+    Prefix,
+    Progress,
+    ProgressReport,
+    Transferred,
+)
+
+__all__ = [
+    "BrokenDump",
+    "ComparedTable",
+    "Comparison",
+    "Difference",
+    "Differing",
+    "DumpedTable",
+    "Measurement",
+    "Prefix",
+    "Progress",
+    "ProgressReport",
+    "TransferError",
+    "Transferred",
+    "count",
+    "measure",
+]
