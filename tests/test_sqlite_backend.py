@@ -557,12 +557,11 @@ class TestOptions:
             "filename": "data.db",
             "synchronous": "FULL",
             "busy_timeout": 30.0,
-            "cache_mb": 64,
         }
 
     @pytest.mark.parametrize(
         "wrong",
-        [{}, {"synchronous": "OFF"}, {"busy_timeout": -1}, {"busy_timeout": "soon"}, {"cache_mb": 0}],
+        [{}, {"synchronous": "OFF"}, {"busy_timeout": -1}, {"busy_timeout": "soon"}],
     )
     def test_wrong_ones(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(msgspec.ValidationError):

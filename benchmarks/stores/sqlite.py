@@ -23,9 +23,7 @@ class BareSQLite(Contender):
 
     def __init__(self, path: Path) -> None:
         options = SQLiteBackend.Options(filename=str(path))
-        self._connection = Database(
-            str(path), options.synchronous, options.busy_timeout, options.cache_mb
-        ).connect(create=True)
+        self._connection = Database(str(path), options.synchronous, options.busy_timeout).connect(create=True)
         self._connection.execute("CREATE TABLE kv_1 (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL)")
         self._sql = TableStatements(1)
 

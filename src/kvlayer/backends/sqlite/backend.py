@@ -45,9 +45,6 @@ class SQLiteOptions(msgspec.Struct, frozen=True, kw_only=True):
     busy_timeout: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 30.0
     """Seconds that a write waits for other writers."""
 
-    cache_mb: Annotated[int, msgspec.Meta(ge=1, le=1024 * 1024)] = 64
-    """MiB of pages that each connection keeps in memory at most; there is one per thread in use."""
-
     def __post_init__(self) -> None:
         if not self.filename or "\0" in self.filename:
             raise ConfigurationError(f"filename must be the path of a file, not {self.filename!r}")
@@ -91,7 +88,7 @@ class SQLiteBackend(Backend):
         self._app_name = app_name
         self._namespace = namespace
         self._path = os.path.realpath(os.path.expanduser(options.filename))
-        self._database = Database(self._path, options.synchronous, options.busy_timeout, options.cache_mb)
+        self._database = Database(self._path, options.synchronous, options.busy_timeout)
         self._statements: dict[BackendTable, TableStatements] = {}
         try:
             self._pool = ConnectionPool(self._database)
