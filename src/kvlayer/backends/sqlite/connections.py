@@ -55,7 +55,7 @@ class ConnectionPool:
         except BaseException:
             # Closing undoes a transaction and ends a statement, whatever state they are in.
             if connection is not None:
-                connection.close()
+                _close(connection)
                 connection = None
             raise
         finally:
@@ -92,8 +92,8 @@ class ConnectionPool:
         """Lets the thread use a connection: an idle one, or None for a new one."""
         if os.getpid() != _process:
             raise StorageError(
-                f"sqlite: this process was forked while {self._database.path!r} was in use, not by os.fork "
-                f"or by a signal handler, so the file can't be used safely here. Open it after the fork"
+                f"sqlite: this process was forked by C code or by a signal handler while "
+                f"{self._database.path!r} was in use, which can't be used safely here. Open it after the fork"
             )
         me = threading.get_ident()
         with self._condition:
@@ -112,7 +112,7 @@ class ConnectionPool:
             if connection is not None:
                 self._idle.append(connection)
                 if self._closed or len(self._idle) > _MOST_IDLE:
-                    self._idle.pop().close()
+                    _close(self._idle.pop())
             self._users.remove(threading.get_ident())
             if self._forking is not None:
                 self._condition.notify_all()
@@ -134,8 +134,7 @@ class ConnectionPool:
 
     def _close_idle(self) -> None:
         while self._idle:
-            with suppress(sqlite3.Error):  # it may fail to copy the log, which whoever opens the file does
-                self._idle.pop().close()
+            _close(self._idle.pop())
 
     def before_fork(self) -> None:
         """Closes all connections, once no thread uses one, and lets none use one."""
@@ -156,6 +155,12 @@ class ConnectionPool:
         self._renew_locks()
         self._forking = None
         return not self._users and not self._idle
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    """Closes a connection, even if SQLite can't copy its log then, which whoever opens the file does."""
+    with suppress(sqlite3.Error):
+        connection.close()
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -87,7 +87,7 @@ class Database:
         connection.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MILLISECONDS}")
         try:
             (blocked, _, _) = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             return False  # nothing is lost by that: the log still holds all that was written
         finally:
             connection.execute(f"PRAGMA busy_timeout={round(1000 * self.busy_timeout)}")
