@@ -20,7 +20,7 @@ from kvlayer.errors import NoSuchTable, NotSupported, StorageError
 
 _Result = TypeVar("_Result")
 
-# A transaction's own words, and those of each row.
+# What a transaction and each row in it have besides keys and values.
 _QUERY_SPARE_BYTES: Final = 2**20
 _ROW_SPARE_BYTES: Final = 64
 
@@ -73,13 +73,13 @@ class RedisBackend(Backend):
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         """Writes rows, all or none: one round trip up to 1 MiB, two beyond that."""
-        size = writing.size_of(rows)
+        size = writing.Size.of(rows)
         limit = self._server.facts.max_query_bytes - _QUERY_SPARE_BYTES
-        if size + 2 * len(rows) * _ROW_SPARE_BYTES > limit:
+        if size.sent + size.rows * _ROW_SPARE_BYTES > limit:
             raise StorageError(
-                f"redis: put of table {table.name!r} at {self._server.address}: {size} bytes are more than"
-                f" this server takes in one transaction (client-query-buffer-limit, {limit} bytes); nothing"
-                " was written. put_many writes any number of rows"
+                f"redis: put of table {table.name!r} at {self._server.address}: {size.sent} bytes are more"
+                f" than this server takes in one transaction ({limit}, by its client-query-buffer-limit);"
+                " nothing was written. put_many writes any number of rows"
             )
         self._do(
             self._server.write,
@@ -138,8 +138,7 @@ class RedisBackend(Backend):
     ) -> bool:
         """Compares and writes in one step."""
         self._require_scripts("compare_and_put")
-        rows = [] if value is None else [(key, value)]
-        large = writing.is_large(rows, writing.size_of(rows))
+        large = value is not None and writing.Size.of([(key, value)]).is_large
 
         def replace(once: counting.Once, keys: TableKeys) -> bool:
             return counting.replace(once, keys, [(key, expected, value)], large=large) is None

@@ -69,7 +69,7 @@ def explain(error: Exception, where: str, what: str, outcome: str) -> KvlayerErr
     `where` names the server, `what` the operation and its table, `outcome` says what is known to be
     written where that isn't plain from the error.
     """
-    refused = _refused_credentials(error)
+    refused = _misconfiguration(error)
     if refused is not None:
         return ConfigurationError(f"redis: {where}: {refused}")
     meaning = _meaning(error)
@@ -83,7 +83,7 @@ def explain(error: Exception, where: str, what: str, outcome: str) -> KvlayerErr
 
 def may_pass(error: Exception) -> bool:
     """Whether the same call may succeed a moment later."""
-    return _refused_credentials(error) is None and _meaning(error).passes
+    return _misconfiguration(error) is None and _meaning(error).passes
 
 
 def was_refused(error: Exception) -> bool:
@@ -117,11 +117,17 @@ def _code(error: Exception) -> str:
         return "TRYAGAIN"
     if isinstance(error, redis.exceptions.MovedError):
         return "MOVED"
-    found = _CODE.search(str(error)) if isinstance(error, redis.ResponseError) else None
+    if not isinstance(error, redis.ResponseError):
+        return ""
+    text = _text(error)
+    if text.startswith("The user executing the script"):
+        return "NOPERM"
+    found = _CODE.search(text)
     return found[1] if found else ""
 
 
-def _refused_credentials(error: Exception) -> str | None:
+def _misconfiguration(error: Exception) -> str | None:
+    """What must be changed in the configuration, if that is it."""
     if isinstance(error, (redis.AuthenticationError, redis.exceptions.AuthenticationWrongNumberOfArgsError)):
         return "the server wants another user name or password"
     if isinstance(error, ssl.SSLCertVerificationError) or isinstance(
@@ -132,8 +138,16 @@ def _refused_credentials(error: Exception) -> str | None:
         )
     if isinstance(error, redis.ResponseError) and "DB index" in str(error):
         return "the server has no database of the number redis_db_num"
+    if isinstance(error, RedisClusterException) and "Cluster mode is not enabled" in str(error):
+        return "the server is no node of a cluster, as cluster: true says"
     return None
 
 
+def _text(error: Exception) -> str:
+    """What the server says, without the command that the driver may put before it, which holds values."""
+    return str(error).rpartition("of pipeline caused error: ")[2]
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(". ") or "no reason given"
+    """What the server says, without the place in kvlayer's scripts."""
+    return re.split(r"\n|,? ?script: ", _text(error))[0].rstrip(". ") or "no reason given"

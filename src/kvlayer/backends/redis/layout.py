@@ -18,7 +18,7 @@ NAMESPACES: Final = b"kvlayer:namespaces"
 MADE: Final = b"made"
 """The state of a table."""
 LARGE: Final = b"large"
-"""The state of a table that may hold rows larger than `LARGE_ROW_BYTES`, so that answers must be measured."""
+"""The state of a table that may hold large rows, so that answers must be measured (reading.py)."""
 DROPPED: Final = b"dropped"
 """The state of a table for some time after it was dropped: whoever is late to make it finds this."""
 

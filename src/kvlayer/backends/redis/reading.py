@@ -13,8 +13,8 @@ from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, Row
 from kvlayer.backends.redis.layout import DROPPED, LARGE, TableKeys
 from kvlayer.backends.redis.scripts import FITTING, NO_TABLE, PAGE
 
-LARGE_ROW_BYTES: Final = PAGE_BYTES // PAGE_ROWS
-"""A row with more bytes makes its table LARGE."""
+LARGE_PART_BYTES: Final = PAGE_BYTES // PAGE_ROWS // 2
+"""A longer key or value makes its table LARGE."""
 
 MAX_KEY_BYTES: Final = 16 * 2**10
 """So that a page of keys needs no measuring."""

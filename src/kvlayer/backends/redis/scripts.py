@@ -31,8 +31,8 @@ local function write(rows)
         local last = math.min(first + 3999, #rows)
         local scores = {}
         for i = first, last, 2 do
-            scores[#scores + 1] = '0'
-            scores[#scores + 1] = rows[i]
+            scores[i - first + 1] = '0'
+            scores[i - first + 2] = rows[i]
         end
         redis.call('HSET', KEYS[2], unpack(rows, first, last))
         redis.call('ZADD', KEYS[3], unpack(scores))

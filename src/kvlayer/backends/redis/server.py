@@ -149,6 +149,7 @@ class Server:
 
 
 def _facts(node: redis.Redis) -> Facts:
+    node.ping()  # what it refuses below, it refuses this user
     about = information(node)
     version = str(about.get("redis_version", ""))
     if version and tuple(map(int, version.split(".")[:2])) < _OLDEST:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import redis
 
 from kvlayer.backends.base import PAGE_BYTES, Row
 from kvlayer.backends.redis.layout import DROPPED, LARGE, MADE, TableKeys
-from kvlayer.backends.redis.reading import LARGE_ROW_BYTES, Missing
+from kvlayer.backends.redis.reading import LARGE_PART_BYTES, Missing
 from kvlayer.backends.redis.scripts import NO_TABLE, PUT
 
 # A script's arguments are copied twice by the server, so larger batches go another way.
@@ -23,31 +23,42 @@ _COMMAND_ROWS: Final = 10_000
 _ATTEMPTS: Final = 20
 
 
-def size_of(rows: Sequence[Row]) -> int:
-    """Bytes of keys and values."""
-    return sum(map(len, chain.from_iterable(rows)))
+class Size(NamedTuple):
+    """What a batch weighs."""
+
+    rows: int
+    sent: int
+    """Bytes of all values, and of all keys twice: in one structure they have values, in the other order."""
+    longest: int
+    """Bytes of the longest key or value."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Size:
+        """Looks at all rows."""
+        lengths = [*map(len, chain.from_iterable(rows))]
+        return cls(len(rows), sum(lengths) + sum(lengths[::2]), max(lengths, default=0))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it holds a row for which answers must be measured."""
+        return self.longest > LARGE_PART_BYTES
 
 
-def put(client: Any, keys: TableKeys, rows: Sequence[Row], size: int, scripts: bool) -> None:
-    """Writes rows of so many bytes in all: in one round trip, or in two where they are many."""
-    if scripts and size <= _SCRIPT_BYTES and len(rows) <= _SCRIPT_ROWS and not is_large(rows, size):
+def put(client: Any, keys: TableKeys, rows: Sequence[Row], size: Size, scripts: bool) -> None:
+    """Writes rows: in one round trip, or in two where they are many or large."""
+    if scripts and size.sent <= _SCRIPT_BYTES and size.rows <= _SCRIPT_ROWS and not size.is_large:
         if PUT.run(client, keys, *chain.from_iterable(rows)) == NO_TABLE:
             raise Missing
         return
 
     def write(pipe: Any, state: bytes) -> None:
-        if state != LARGE and is_large(rows, size):
+        if state != LARGE and size.is_large:
             pipe.execute_command("SET", keys.state, LARGE)
         for some in _parts(rows):
             pipe.execute_command("HSET", keys.values, *chain.from_iterable(some))
             pipe.execute_command("ZADD", keys.keys, *chain.from_iterable((b"0", key) for key, _ in some))
 
     _change(client, keys, write)
-
-
-def is_large(rows: Sequence[Row], size: int) -> bool:
-    """Whether any of the rows, of so many bytes in all, is one that answers must be measured for."""
-    return size > LARGE_ROW_BYTES and any(len(key) + len(value) > LARGE_ROW_BYTES for key, value in rows)
 
 
 def delete(client: Any, keys: TableKeys, doomed: Sequence[bytes]) -> None:
