@@ -14,6 +14,7 @@ import sys
 # Package → a program of it: a name on the PATH, or a pattern of paths.
 _NEEDED = {
     "redis-server": "redis-server",
+    "postgresql": "/usr/lib/postgresql/*/bin/postgres",
 }
 
 

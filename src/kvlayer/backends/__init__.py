@@ -18,9 +18,10 @@ _targets: dict[str, str] = {
     "local": "kvlayer.backends.local:LocalBackend",
     "sqlite": "kvlayer.backends.sqlite:SQLiteBackend",
     "redis": "kvlayer.backends.redis:RedisBackend",
+    "postgres": "kvlayer.backends.postgres:PostgresBackend",
 }
-_url_schemes: dict[str, str] = {"rediss": "redis", "unix": "redis"}
-_extras: dict[str, str] = {"redis": "redis"}
+_url_schemes: dict[str, str] = {"rediss": "redis", "unix": "redis", "postgresql": "postgres"}
+_extras: dict[str, str] = {"redis": "redis", "postgres": "postgres"}
 
 
 def register(storage_type: str, target: str) -> None:

@@ -1,0 +1,192 @@
+"""A pool of connections for threads, and how long an answer of the server is waited for.
+
+It is no `psycopg_pool`, whose threads would have to be kept out of every fork of the program, and
+which tells who waits for a connection only that none came, not why.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.sql import Composed
+
+from kvlayer.errors import StorageClosed
+
+_Result = TypeVar("_Result")
+_Row = tuple[Any, ...]
+
+_GRACE_SECONDS: Final = 5.0  # by which the client waits longer than the server works
+_IDLE_SECONDS: Final = 300.0
+
+
+class NotConnectedError(Exception):
+    """No connection could be had; the cause says why. Nothing was sent."""
+
+
+class PoolExhaustedError(Exception):
+    """All connections were in use for too long. Nothing was sent."""
+
+
+class _Connection(psycopg.Connection[_Row]):
+    """A connection that gives up waiting for a server that does not answer at all."""
+
+    patience: float = _GRACE_SECONDS
+
+    def wait(self, gen: Generator[Any, Any, _Result], *args: Any, **kwargs: Any) -> _Result:
+        return super().wait(self._within_patience(gen), *args, **kwargs)
+
+    def _within_patience(self, gen: Generator[Any, Any, _Result]) -> Generator[Any, Any, _Result]:
+        """The same, but an error once too much time has passed; the driver looks in 10 times a second."""
+        deadline = time.monotonic() + self.patience
+        try:
+            awaited = next(gen)
+            while True:
+                ready = yield awaited
+                if not ready and time.monotonic() > deadline:
+                    self.pgconn.finish()  # what was asked may still be answered, so no one else may use it
+                    raise psycopg.OperationalError(f"no answer within {self.patience:g} seconds")
+                awaited = gen.send(ready)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+
+
+class Session:
+    """One connection, with the cursor for all its statements: making cursors costs as much as a small row."""
+
+    __slots__ = ("_connection", "_cursor", "_poll", "_prepare", "idle_since")
+
+    def __init__(self, settings: dict[str, Any], *, statement_timeout: float, prepare: bool) -> None:
+        """Connects. Raises psycopg.Error."""
+        self._connection = _Connection.connect(autocommit=True, **settings)
+        self._connection.patience = statement_timeout + _GRACE_SECONDS
+        self._cursor = self._connection.cursor(binary=True)
+        self._prepare = prepare
+        self._poll = select.poll()
+        self._poll.register(self._connection.fileno(), select.POLLIN)
+        self.idle_since = 0.0
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection has ended."""
+        return self._connection.pgconn.status != ConnStatus.OK
+
+    def execute(self, statement: bytes, parameters: Sequence[Any] = ()) -> psycopg.Cursor[_Row]:
+        """Runs a statement; the cursor is good until the next one."""
+        return self._cursor.execute(statement, parameters, prepare=self._prepare, binary=True)
+
+    def command(self, statement: Composed) -> None:
+        """Runs a statement that takes no parameters, of those that can't be prepared."""
+        self._cursor.execute(statement)
+
+    def transaction(self) -> Any:
+        """A context in which all statements are done, or none."""
+        return self._connection.transaction()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was left unfinished: no transaction, no answer, no lost connection."""
+        return self._connection.pgconn.transaction_status == TransactionStatus.IDLE
+
+    def is_usable(self) -> bool:
+        """Whether it is idle, and the server has not ended it meanwhile: as the operating system knows,
+        since asking the server would take as long as reading a row."""
+        if self._poll.poll(0):  # nothing was asked, so this is a farewell, or a notice
+            with suppress(psycopg.Error):
+                self._connection.pgconn.consume_input()
+        return self.is_idle
+
+    def close(self) -> None:
+        """Twice is fine."""
+        self._connection.close()
+
+
+class ConnectionPool:
+    """Up to `most` sessions, each used by one thread at a time; `least` of them stay open."""
+
+    def __init__(self, connect: Callable[[], Session], *, least: int, most: int, timeout: float) -> None:
+        """Opens `least` sessions; raises NotConnectedError."""
+        self._connect = connect
+        self._least = least
+        self._timeout = timeout
+        self._free = threading.BoundedSemaphore(most)
+        self._idle: deque[Session] = deque()  # the one used last is at the right
+        self._closed = False
+        try:
+            for _ in range(least):
+                self._idle.append(self._opened())
+        except NotConnectedError:
+            self.close()
+            raise
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session for the time of an operation.
+
+        Raises NotConnectedError, PoolExhaustedError, and StorageClosed.
+        """
+        if not self._free.acquire(timeout=self._timeout):
+            raise PoolExhaustedError
+        try:
+            session = self._take()
+            try:
+                yield session
+            finally:
+                self._put_back(session)
+        finally:
+            self._free.release()
+
+    def close_idle(self) -> None:
+        """Closes the sessions that nobody uses, because the server seems to have gone."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def close(self) -> None:
+        """Closes all sessions; those in use, when their operation ends."""
+        self._closed = True
+        self.close_idle()
+
+    def _take(self) -> Session:
+        if self._closed:
+            raise StorageClosed("the client was closed")
+        with suppress(IndexError):
+            while True:
+                session = self._idle.pop()
+                if session.is_usable():
+                    return session
+                session.close()
+        return self._opened()
+
+    def _put_back(self, session: Session) -> None:
+        if not session.is_idle:
+            session.close()
+            return
+        session.idle_since = time.monotonic()
+        self._idle.append(session)
+        if self._closed:  # perhaps since the line before
+            self.close_idle()
+        elif len(self._idle) > self._least:
+            self._close_longest_idle(session.idle_since - _IDLE_SECONDS)
+
+    def _close_longest_idle(self, before: float) -> None:
+        with suppress(IndexError):  # others take and close sessions too
+            oldest = self._idle.popleft()
+            if oldest.idle_since < before:
+                oldest.close()
+            else:
+                self._idle.appendleft(oldest)
+
+    def _opened(self) -> Session:
+        try:
+            return self._connect()
+        except psycopg.Error as error:
+            raise NotConnectedError from error
