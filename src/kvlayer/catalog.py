@@ -1,14 +1,15 @@
 """The catalogue: which tables a namespace holds, and of what types, kept in the store itself.
 
 It is a table like the others, under a reserved name: table name → a JSON record. Any client of the
-namespace can read there how a table's bytes are to be understood.
+namespace can read there how a table's bytes are to be understood. Rows whose keys begin like reserved
+names are notes: that a table is not whole yet, because a copy or load that fills it has not ended.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ RESERVED_PREFIX: Final = "_kvlayer"
 
 CATALOG: Final = BackendTable("_kvlayer_catalog")
 
+_NOTE: Final = f"{RESERVED_PREFIX}_note:"
 _ATTEMPTS: Final = 10
 
 
@@ -36,6 +38,9 @@ class TableInfo:
     """bytes, str, int, float, kvlayer.COUNTER or kvlayer.ACCUMULATOR."""
     incarnation: str = field(default="", compare=False, repr=False)
     """Tells this table from one of the same name before or after it."""
+    incomplete: str | None = field(default=None, compare=False)
+    """Why the table does not hold all that it should, where a copy or load that fills it has not ended.
+    `Client.tables` tells; the table can be used all the same."""
 
     def to_record(self) -> bytes:
         """The row in the catalogue."""
@@ -74,14 +79,69 @@ def read(backend: Backend, name: str) -> TableInfo | None:
 
 def read_all(backend: Backend) -> list[TableInfo]:
     """All tables of the namespace, by name."""
+    tables: list[TableInfo] = []
+    notes: dict[str, dict[str, Any]] = {}
     try:
-        return [
-            TableInfo.from_record(key.decode(), record)
-            for page in backend.scan(CATALOG, b"", None, reverse=False, limit=None)
-            for key, record in page
-        ]
+        for page in backend.scan(CATALOG, b"", None, reverse=False, limit=None):
+            for key, record in page:
+                name = key.decode()
+                if name.startswith(_NOTE):
+                    notes[name.removeprefix(_NOTE)] = _read_note(record)
+                elif not name.startswith(RESERVED_PREFIX):
+                    tables.append(TableInfo.from_record(name, record))
     except NoSuchTable:  # nothing was ever set up here
         return []
+    return [
+        replace(info, incomplete=notes[info.name]["reason"]) if info.name in notes else info
+        for info in tables
+    ]
+
+
+def read_note(backend: Backend, name: str) -> dict[str, Any] | None:
+    """The note on a table that is not whole: its `reason`, and what else was written; None without one."""
+    try:
+        (record,) = backend.get(CATALOG, [_note_key(name)])
+    except NoSuchTable:
+        return None
+    return None if record is None else _read_note(record)
+
+
+def add_note(backend: Backend, name: str, note: Mapping[str, Any]) -> bool:
+    """Notes that a table is not whole, even before the table is made; False where there is a note already.
+
+    `note` holds a `reason` and whatever else JSON can.
+    """
+    backend.create_tables([CATALOG])
+    if backend.capabilities.compare_and_put:
+        return backend.compare_and_put(CATALOG, _note_key(name), None, json.dumps(note).encode())
+    if read_note(backend, name) is not None:
+        return False
+    replace_note(backend, name, note)
+    return True
+
+
+def replace_note(backend: Backend, name: str, note: Mapping[str, Any]) -> None:
+    """Writes a note over the one that is there."""
+    backend.put(CATALOG, [(_note_key(name), json.dumps(note).encode())])
+
+
+def remove_notes(backend: Backend, names: Iterable[str]) -> None:
+    """Removes the notes on tables, which are whole from now on."""
+    backend.delete(CATALOG, [_note_key(name) for name in names])
+
+
+def _note_key(name: str) -> bytes:
+    return (_NOTE + name).encode()
+
+
+def _read_note(record: bytes) -> dict[str, Any]:
+    try:
+        note = json.loads(record)
+        if isinstance(note, dict) and isinstance(note.get("reason"), str):
+            return note
+    except ValueError:
+        pass
+    return {"reason": "its note in the catalogue can't be read"}
 
 
 def agree(

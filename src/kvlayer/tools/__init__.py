@@ -8,7 +8,11 @@ The command line is made of these functions; programs use them the same way::
         tools.copy(a, b)
 """
 
+from kvlayer.tools.comparing import verify
+from kvlayer.tools.copying import copy
+from kvlayer.tools.dumping import dump, inspect_dump, load
 from kvlayer.tools.errors import BrokenDump, Differing, TransferError
+from kvlayer.tools.filling import accept_incomplete
 from kvlayer.tools.measuring import count, measure
 from kvlayer.tools.records import (
     ComparedTable,
@@ -35,6 +39,12 @@ __all__ = [
     "ProgressReport",
     "TransferError",
     "Transferred",
+    "accept_incomplete",
+    "copy",
     "count",
+    "dump",
+    "inspect_dump",
+    "load",
     "measure",
+    "verify",
 ]
