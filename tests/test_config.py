@@ -262,7 +262,7 @@ class Fuzz:
         "!!python/object/apply:os.system ['touch canary']",
         "!!python/object/new:pathlib.Path [canary]",
         "!!python/name:os.system",
-        "!include nowhere",
+        "!include nowhere #",
         "*unknown",
         "&a [*a]",
         "{{",
@@ -282,8 +282,13 @@ class Fuzz:
             return repr(block), lambda: kvlayer.client(block)
         text = yaml.safe_dump({"kvlayer": block}, allow_unicode=True)
         if self.random.random() < 0.5:
-            spot = self.random.randrange(len(text))
-            text = text[:spot] + self.random.choice((*self.code, "\t", ":", "- ", "\x07")) + text[spot:]
+            lines = text.splitlines(keepends=True)
+            # Not into the name of the file: folders that aren't there are no matter of configuration.
+            place = self.random.choice([at for at, line in enumerate(lines) if "f.db" not in line])
+            spot = self.random.randrange(len(lines[place]))
+            junk = self.random.choice((*self.code, "\t", ":", "- ", "\x07"))
+            lines[place] = lines[place][:spot] + junk + lines[place][spot:]
+            text = "".join(lines)
         return text, lambda: self.by_yakonfig(text)
 
     def by_yakonfig(self, text: str) -> kvlayer.Client:
@@ -299,7 +304,8 @@ class Fuzz:
             )
         ).copy()
         for _ in range(self.random.choice((0, 0, 1, 2))):
-            block[self.key()] = self.value()
+            key = self.key()
+            block[key] = self.value_of(key)
         if self.random.random() < 0.1:
             block.pop(self.random.choice(list(block)))
         return block
@@ -320,7 +326,14 @@ class Fuzz:
             return self.random.choice(simple)
         if self.random.random() < 0.5:
             return [self.value(depth + 1) for _ in range(self.random.randrange(3))]
-        return {self.key(): self.value(depth + 1) for _ in range(self.random.randrange(3))}
+        keys = [self.key() for _ in range(self.random.randrange(3))]
+        return {key: self.value_of(key, depth + 1) for key in keys}
+
+    def value_of(self, key: Any, depth: int = 0) -> Any:
+        """Anything; but names are no secrets: they are shown."""
+        while SECRET in repr(value := self.value(depth)) and key in ("app_name", "namespace"):
+            pass
+        return value
 
     def url(self) -> str:
         scheme = self.random.choice(("local", "sqlite", "secretive", "sqlte", "", "SQLITE"))

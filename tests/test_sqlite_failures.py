@@ -69,9 +69,11 @@ class TestOpening:
         with failing("the folder '.*missing' isn't there", retryable=False, path=path):
             opened(path)
 
-    def test_a_folder_instead_of_a_file(self, tmp_path: Path) -> None:
-        with failing("this is a folder", retryable=False, path=tmp_path):
-            opened(tmp_path)
+    def test_a_folder_that_came_after_the_configuration(self, path: Path) -> None:
+        options = SQLiteBackend.Options(filename=str(path))
+        path.mkdir()
+        with failing("this is a folder", retryable=False, path=path):
+            SQLiteBackend(options, "app", "ns")
 
     @pytest.mark.parametrize("content", [b"short", b"no database at all " * 1000])
     def test_a_file_that_is_no_database(self, path: Path, content: bytes) -> None:

@@ -33,7 +33,7 @@ _ROW_HEADER_BYTES: Final = 32
 
 
 class SQLiteOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of storage type sqlite. Raises ConfigurationError for a filename that can't be one."""
+    """The options of storage type sqlite. Raises ValueError for a filename that can't be one."""
 
     filename: str
     """The database file; `~` is the user's home. It is made if it isn't there, its folder is not."""
@@ -46,10 +46,12 @@ class SQLiteOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a write waits for other writers."""
 
     def __post_init__(self) -> None:
-        if not self.filename or "\0" in self.filename:
-            raise ConfigurationError(f"filename must be the path of a file, not {self.filename!r}")
+        if not self.filename or "\0" in self.filename or "://" in self.filename:
+            raise ValueError("filename must be the path of a file")
         if self.filename == ":memory:":
-            raise ConfigurationError("filename: ':memory:' is no file; for memory use storage_type: local")
+            raise ValueError("filename: ':memory:' is no file; for memory use storage_type: local")
+        if os.path.isdir(os.path.expanduser(self.filename)):
+            raise ValueError("filename is a folder; name a file in it")
 
 
 class _Pages(NamedTuple, Generic[T]):
