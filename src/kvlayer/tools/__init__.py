@@ -13,6 +13,7 @@ from kvlayer.tools.copying import copy
 from kvlayer.tools.dumping import dump, inspect_dump, load
 from kvlayer.tools.errors import BrokenDump, Differing, TransferError
 from kvlayer.tools.filling import accept_incomplete
+from kvlayer.tools.json_rows import from_json, key_from_json, key_to_json, read_ndjson, to_json, write_ndjson
 from kvlayer.tools.measuring import count, measure
 from kvlayer.tools.records import (
     ComparedTable,
@@ -43,8 +44,14 @@ __all__ = [
     "copy",
     "count",
     "dump",
+    "from_json",
     "inspect_dump",
+    "key_from_json",
+    "key_to_json",
     "load",
     "measure",
+    "read_ndjson",
+    "to_json",
     "verify",
+    "write_ndjson",
 ]

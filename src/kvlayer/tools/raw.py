@@ -66,6 +66,10 @@ class RawTable:
         pages = self.backend.scan_keys(self._definition.stored, start, stop, reverse=reverse, limit=1)
         return next((page[0] for page in pages), None)
 
+    def encode(self, key: tuple[object, ...], value: object) -> Row:
+        """A row; raises BadKey for what doesn't fit the table or the store's limits."""
+        return self._definition.rows([(key, value)])[0]
+
     def put(self, rows: list[Row]) -> None:
         """Writes rows with unique keys. Raises BadKey, before any is written, where one doesn't fit the
         store's limits, naming its key."""
