@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from rich.box import SIMPLE
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,8 +21,10 @@ from benchmarks.harness import Figure, Measurement
 Results: TypeAlias = Sequence[Measurement] | Sequence[Figure]
 """The results of one section; all are of one kind."""
 
-_LEFT: Final = frozenset({"what", "operation", "also", "verdict"})
+_LEFT: Final = frozenset({"what", "operation", "also"})
 """Columns of words; all others hold numbers."""
+
+_MAY_WRAP: Final = frozenset({"what", "also"})
 
 
 def environment() -> dict[str, Any]:
@@ -47,11 +49,19 @@ def describe(facts: Mapping[str, Any]) -> str:
 def show(console: Console, section: str, results: Results) -> None:
     """Prints the results of one section as a table."""
     columns, rows = tabulate(results)
-    table = Table(title=f"{section}{_against(results)}", title_justify="left", title_style="bold", box=SIMPLE)
+    table = Table(
+        title=f"{section}{_heading(results)}",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for column in columns:
-        table.add_column(column, justify="left" if column in _LEFT else "right")
+        table.add_column(
+            column, justify="left" if column in _LEFT else "right", no_wrap=column not in _MAY_WRAP
+        )
     for row in rows:
-        table.add_row(*(f"[red]{cell}[/red]" if cell == "missed" else cell for cell in row))
+        table.add_row(*(f"[red]{cell}[/red]" if cell.endswith("missed") else cell for cell in row))
     console.print(table)
 
 
@@ -78,7 +88,7 @@ def as_markdown(facts: Mapping[str, Any], command: str, results: Results) -> str
     """One section as a Markdown table, with the command that makes it and where it ran."""
     columns, rows = tabulate(results)
     lines = [
-        f"`{command}`{_against(results)}, on {describe(facts)}:",
+        f"`{command}` on {describe(facts)}{_heading(results)}:",
         "",
         _line(columns),
         _line(":--" if column in _LEFT else "--:" for column in columns),
@@ -108,19 +118,22 @@ def rewrite(document: Path, blocks: Mapping[str, str]) -> None:
 
 
 def tabulate(results: Results) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The columns and the cells of a table of results, without columns in which all rows are alike."""
+    """The columns and the cells of a table of results, without columns that tell nothing."""
     rows = [_cells(result) for result in results]
-    columns = [
-        column
-        for column in rows[0]
-        if column not in ("what", "batch") or len(rows) == 1 or len({row[column] for row in rows}) > 1
-    ]
+    columns = [column for column in rows[0] if _tells_something(column, [row[column] for row in rows])]
     return tuple(columns), [tuple(row[column] for column in columns) for row in rows]
 
 
-def _against(results: Results) -> str:
+def _tells_something(column: str, cells: list[str]) -> bool:
+    if column in ("what", "batch"):
+        return len(cells) == 1 or len(set(cells)) > 1
+    return any(cells)
+
+
+def _heading(results: Results) -> str:
+    """What the columns of times mean, where there are such."""
     baselines = {result.baseline for result in results if isinstance(result, Measurement)}
-    return f", kvlayer against {' and '.join(sorted(baselines))}" if baselines else ""
+    return f", kvlayer and {' and '.join(sorted(baselines))}, µs a row" if baselines else ""
 
 
 def _cells(result: Measurement | Figure) -> dict[str, str]:
@@ -128,22 +141,20 @@ def _cells(result: Measurement | Figure) -> dict[str, str]:
         return {
             "what": result.subject,
             "figure": f"{result.value:.1f} {result.unit}",
-            "target": f"< {result.limit:g} {result.unit}",
-            "verdict": _verdict(result.met),
+            "target": f"< {result.limit:g} {result.unit}: {_verdict(result.met)}",
             "also": result.note,
         }
     return {
         "what": result.subject,
         "operation": result.operation,
         "batch": "" if result.batch_size is None else f"{result.batch_size:,}",
-        "kvlayer µs": f"{result.kvlayer_us:.2f}",
-        "bare µs": f"{result.baseline_us:.2f}",
+        "kvlayer": f"{result.kvlayer_us:.2f}",
+        "bare": f"{result.baseline_us:.2f}",
         "ratio": f"{result.ratio:.2f}",
         "in rounds": f"{min(result.ratios):.2f}–{max(result.ratios):.2f}",
-        "target": "" if result.target is None else f"≥ {result.target:g}",
-        "verdict": _verdict(result.met),
+        "target": "" if result.met is None else f"≥ {result.target:g}: {_verdict(result.met)}",
     }
 
 
-def _verdict(met: bool | None) -> str:
-    return "" if met is None else "met" if met else "missed"
+def _verdict(met: bool) -> str:
+    return "met" if met else "missed"
