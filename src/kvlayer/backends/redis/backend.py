@@ -19,6 +19,7 @@ from kvlayer.backends.redis.server import Server, information
 from kvlayer.errors import NoSuchTable, NotSupported, StorageError
 
 _Result = TypeVar("_Result")
+_Call = Callable[[str, Callable[[Any], None]], None]
 
 # What a transaction and each row in it have besides keys and values.
 _QUERY_SPARE_BYTES: Final = 2**20
@@ -69,7 +70,9 @@ class RedisBackend(Backend):
 
     def create_tables(self, tables: Sequence[BackendTable]) -> None:
         """Makes the tables that aren't there yet: one round trip if all are."""
-        self._server.write("making tables", lambda client: namespaces.create(client, self._layout, tables))
+        self._server.write_in_steps(
+            "making tables", lambda client: namespaces.create(client, self._layout, tables)
+        )
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         """Writes rows, all or none: one round trip up to 1 MiB, two beyond that."""
@@ -94,12 +97,7 @@ class RedisBackend(Backend):
 
     def delete(self, table: BackendTable, keys: list[bytes]) -> None:
         """Removes keys, all or none."""
-        self._do(
-            self._server.write,
-            "delete",
-            table,
-            lambda client, table_keys: writing.delete(client, table_keys, keys),
-        )
+        self._delete(self._server.write, "delete", table, keys)
 
     def scan(
         self, table: BackendTable, start: bytes, stop: bytes | None, *, reverse: bool, limit: int | None
@@ -117,8 +115,9 @@ class RedisBackend(Backend):
 
     def delete_range(self, table: BackendTable, start: bytes, stop: bytes | None) -> None:
         """Removes a range a page at a time; not all or nothing."""
-        for page in self.scan_keys(table, start, stop, reverse=False, limit=None):
-            self.delete(table, page)
+        part = Part(start, stop, False, PAGE_ROWS)
+        for page in self._pages("delete_range", table, reading.read_page_of_keys, part, None):
+            self._delete(self._server.write_in_steps, "delete_range", table, page)
 
     def clear(self, table: BackendTable) -> None:
         """Removes all rows at once."""
@@ -185,7 +184,9 @@ class RedisBackend(Backend):
 
     def drop_namespace(self) -> None:
         """Removes all tables of the namespace; who uses one gets NoSuchTable."""
-        self._server.write("dropping a namespace", lambda client: namespaces.drop(client, self._layout))
+        self._server.write_in_steps(
+            "dropping a namespace", lambda client: namespaces.drop(client, self._layout)
+        )
 
     def close(self) -> None:
         """Closes all connections."""
@@ -208,6 +209,9 @@ class RedisBackend(Backend):
         if large is None:
             large = self._large[table] = reading.require_state(client, keys) == LARGE
         return large
+
+    def _delete(self, call: _Call, operation: str, table: BackendTable, doomed: list[bytes]) -> None:
+        self._do(call, operation, table, lambda client, keys: writing.delete(client, keys, doomed))
 
     def _present(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[bytes | None]:
         values: list[bytes | None] = []

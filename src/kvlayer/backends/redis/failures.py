@@ -15,6 +15,22 @@ DRIVER_ERRORS: Final = (redis.RedisError, RedisClusterException)
 """Whatever the driver raises for a failure."""
 
 
+class Outcome(NamedTuple):
+    """What is known to be written when an operation fails, in words."""
+
+    refused: str
+    """If the server has refused it."""
+    broken: str
+    """If it is not known whether the server has got it."""
+
+
+_NOTHING: Final = "nothing of this call was written"
+READING: Final = Outcome("", "")
+WRITING: Final = Outcome(_NOTHING, "it is not known whether this call was written")
+NOT_SENT: Final = Outcome(_NOTHING, _NOTHING)
+IN_STEPS: Final = Outcome(*2 * ["it may have been done in part; doing it again does the rest"])
+
+
 class _Meaning(NamedTuple):
     text: str
     retryable: bool = False
@@ -35,20 +51,11 @@ _MEANINGS: Final = {
         True,
         True,
     ),
-    "OOM": _Meaning(
-        "the server has reached its maxmemory; nothing of this call was written. Delete something, or raise"
-        " maxmemory",
-        True,
-    ),
+    "OOM": _Meaning("the server has reached its maxmemory: delete something, or raise it", True),
     "MISCONF": _Meaning(
-        "the server can't save its data, perhaps because its disk is full, and takes no writes; nothing of"
-        " this call was written. Its log says more",
-        True,
+        "the server can't save its data, perhaps because its disk is full, and takes no writes", True
     ),
-    "NOREPLICAS": _Meaning(
-        "fewer replicas are connected than min-replicas-to-write asks for; nothing of this call was written",
-        True,
-    ),
+    "NOREPLICAS": _Meaning("fewer replicas are connected than min-replicas-to-write asks for", True),
     "NOPERM": _Meaning("the user may not do this: its access control list forbids a command or a key"),
     "WRONGTYPE": _Meaning("another program has written to one of the Redis keys that kvlayer uses"),
     "CROSSSLOT": _Meaning("the server is a proxy or cluster that kvlayer took for a single server"),
@@ -63,19 +70,19 @@ _OTHER: Final = _Meaning("the server refused it")
 _CODE: Final = re.compile(r"(?:^|-)([A-Z]{3,})\b")
 
 
-def explain(error: Exception, where: str, what: str, outcome: str) -> KvlayerError:
+def explain(error: Exception, where: str, what: str, outcome: Outcome) -> KvlayerError:
     """The error to raise for the driver's; the caller makes the driver's its cause.
 
-    `where` names the server, `what` the operation and its table, `outcome` says what is known to be
-    written where that isn't plain from the error.
+    `where` names the server, `what` the operation and its table.
     """
-    refused = _misconfiguration(error)
-    if refused is not None:
-        return ConfigurationError(f"redis: {where}: {refused}")
+    fault = _misconfiguration(error)
+    if fault is not None:
+        return ConfigurationError(f"redis: {where}: {fault}")
     meaning = _meaning(error)
-    unknown = isinstance(error, (redis.ConnectionError, redis.TimeoutError)) and outcome
+    unanswered = meaning in (_UNREACHABLE, _NO_ANSWER, _NO_SLOT)
+    written = outcome.broken if unanswered else outcome.refused
     return StorageError(
-        f"redis: {what} at {where} failed: {meaning.text}{f'; {outcome}' if unknown else ''}"
+        f"redis: {what} at {where} failed: {meaning.text}{f'; {written}' if written else ''}"
         f" ({type(error).__name__}: {_first_line(error)})",
         retryable=meaning.retryable,
     )

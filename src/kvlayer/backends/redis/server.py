@@ -9,7 +9,17 @@ import redis
 from redis.cluster import RedisCluster
 
 from kvlayer.backends.redis.connecting import connect
-from kvlayer.backends.redis.failures import DRIVER_ERRORS, explain, may_pass, was_refused
+from kvlayer.backends.redis.failures import (
+    DRIVER_ERRORS,
+    IN_STEPS,
+    NOT_SENT,
+    READING,
+    WRITING,
+    Outcome,
+    explain,
+    may_pass,
+    was_refused,
+)
 from kvlayer.backends.redis.options import RedisOptions
 from kvlayer.backends.retry import repeating
 from kvlayer.errors import ConfigurationError, StorageClosed
@@ -20,12 +30,9 @@ _OLDEST: Final = (6, 2)  # ZRANGE … BYLEX
 _MOST_VALUE_BYTES: Final = 512 * 2**20
 _MOST_QUERY_BYTES: Final = 2**30
 
-_NOTHING_WRITTEN: Final = "nothing of this call was written"
-_NOT_KNOWN: Final = "it is not known whether this call was written"
-
 
 class _Interrupted(Exception):
-    """What may pass by itself. Its cause is the driver's error, its argument what is known to be written."""
+    """What may pass by itself. Its cause is the driver's error, its argument the `Outcome`."""
 
 
 class Facts(NamedTuple):
@@ -63,25 +70,29 @@ class Server:
 
     def read(self, what: str, action: Callable[[Any], _Result]) -> _Result:
         """The result of an action that writes nothing, repeated as long as the connection breaks."""
-        return self._repeat(what, action, "")
+        return self._repeat(what, action, READING)
 
     def write(self, what: str, action: Callable[[Any], _Result]) -> _Result:
         """The result of a write that may be done twice, repeated as long as the connection breaks."""
-        return self._repeat(what, action, _NOT_KNOWN)
+        return self._repeat(what, action, WRITING)
+
+    def write_in_steps(self, what: str, action: Callable[[Any], _Result]) -> _Result:
+        """As `write`, for what changes one thing after the other."""
+        return self._repeat(what, action, IN_STEPS)
 
     def write_once(self, what: str, action: Callable[[Any], _Result]) -> _Result:
         """The result of a write that must not be done twice: repeated only if it was surely not done."""
 
         def attempt() -> _Result:
             self._refuse_if_closed()
-            outcome = _NOTHING_WRITTEN
+            outcome = NOT_SENT
             try:
                 self._make_sure_of_connection()
-                outcome = _NOT_KNOWN
+                outcome = WRITING
                 return action(self._link.client)
             except DRIVER_ERRORS as error:
-                if was_refused(error) or (outcome is _NOTHING_WRITTEN and may_pass(error)):
-                    raise _Interrupted(_NOTHING_WRITTEN) from error
+                if was_refused(error) or (outcome is NOT_SENT and may_pass(error)):
+                    raise _Interrupted(outcome) from error
                 raise explain(error, self.address, what, outcome) from error
 
         return self._within_retry_seconds(what, attempt)
@@ -100,7 +111,7 @@ class Server:
         self._closed = True
         self._link.close()
 
-    def _repeat(self, what: str, action: Callable[[Any], _Result], outcome: str) -> _Result:
+    def _repeat(self, what: str, action: Callable[[Any], _Result], outcome: Outcome) -> _Result:
         def attempt() -> _Result:
             self._refuse_if_closed()
             try:
@@ -128,8 +139,8 @@ class Server:
                 return action()
             except DRIVER_ERRORS as error:
                 if was_refused(error):
-                    raise _Interrupted("") from error
-                raise explain(error, self.address, what, "") from error
+                    raise _Interrupted(READING) from error
+                raise explain(error, self.address, what, READING) from error
 
         return self._within_retry_seconds(what, attempt)
 
