@@ -1,0 +1,67 @@
+"""How a command ends: the exit statuses, and which error leads to which."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import yakonfig
+from kvlayer import errors
+
+DONE: Final = 0
+NOT_FOUND: Final = 1
+"""Something isn't there, or two things differ."""
+WRONG: Final = 2
+"""The command line or the configuration can't mean anything."""
+FAILED: Final = 3
+"""A store or a file failed."""
+INTERRUPTED: Final = 130
+"""By Ctrl-C; 128 and the signal's number, as shells have it."""
+
+EXTRA: Final = frozenset({"rich", "shtab", "zstandard"})
+"""The modules of the extra `kvlayer[cli]`."""
+
+
+class CommandError(Exception):
+    """Ends a command with a message and a status."""
+
+    def __init__(self, message: str, status: int = WRONG) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+_STATUSES: Final[tuple[tuple[type[BaseException], int], ...]] = (
+    (errors.NoSuchTable, NOT_FOUND),
+    (yakonfig.ConfigurationError, WRONG),
+    (errors.ProgrammerError, WRONG),
+    (errors.BadKey, WRONG),
+    (errors.SchemaMismatch, WRONG),
+    (errors.NotSupported, WRONG),
+    (errors.KvlayerError, FAILED),
+    (OSError, FAILED),
+)
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """What to tell of an error, in one line, and the exit status; None for a fault of kvlayer's."""
+    if isinstance(error, CommandError):
+        return _one_line(str(error)), error.status
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] in EXTRA:
+        return f"this needs the module {error.name!r}: pip install 'kvlayer[cli]'", WRONG
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return _one_line(_text(error)), status
+    return None
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error) or type(error).__name__
+
+
+def _one_line(text: str) -> str:
+    """Without line breaks, and without what would move the cursor of a terminal."""
+    joined = " ".join(text.split())
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in joined
+    )

@@ -1,0 +1,78 @@
+"""One run of the command line: parses it, runs the command, and turns what goes wrong into one line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import kvlayer
+import yakonfig
+from kvlayer.cli.failures import DONE, INTERRUPTED, explain
+from kvlayer.cli.parser import build_parser
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns the exit status; see `kvlayer.cli.main`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever a terminal can't show must not end the command
+            stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in words
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            status = _run(words)
+            sys.stdout.flush()
+        except SystemExit as end:  # argparse: --help, or a wrong flag
+            status = end.code if isinstance(end.code, int) else DONE
+        except BrokenPipeError:
+            _discard_output()
+            status = DONE
+        except KeyboardInterrupt:
+            sys.stderr.write("kvlayer: interrupted\n")
+            status = INTERRUPTED
+        except Exception as error:
+            explained = explain(error)
+            if debug:
+                traceback.print_exc()
+            if explained is None:
+                if debug:
+                    return 70
+                explained = f"{type(error).__name__}: {error} (a fault of kvlayer's; --debug shows where)", 70
+            message, status = explained
+            _flush_output()
+            sys.stderr.write(f"kvlayer: {message}\n")
+    return status
+
+
+def _run(words: list[str]) -> int:
+    parser = build_parser()
+    arguments = yakonfig.parse_args(parser, [yakonfig, kvlayer], words)
+    if arguments.command is None:
+        parser.error("a command is missing")
+    command: Callable[[Any], int] = arguments.run
+    return command(arguments)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"kvlayer: warning: {message}\n")
+
+
+def _flush_output() -> None:
+    """What was written before an error stands before its message."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Nobody reads the output any more: the interpreter must not complain of that when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
