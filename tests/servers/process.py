@@ -41,7 +41,10 @@ class ServerProcess:
     """A process group that runs a server. It ends with `stop`, with the tests, or when they are killed."""
 
     def __init__(self, command: Sequence[str | Path], *, folder: Path, user: str | None = None) -> None:
-        """Starts `command` in `folder`, as `user` if root runs the tests. `log` in the folder gets its output."""
+        """Starts `command` in `folder`, as `user` if root runs the tests. `log` in the folder gets its output.
+
+        The server does not outlive the thread that starts it.
+        """
         self.command = [str(part) for part in command]
         self.folder = folder
         self.log = folder / "log"
