@@ -494,6 +494,7 @@ class TestLog:
         monkeypatch.setattr(database.Database, "restart_log", counted)
         monkeypatch.setattr(database, "LOG_BYTES", self.LIMIT)
         monkeypatch.setattr(connections, "LOG_BYTES", self.LIMIT)
+        monkeypatch.setattr(connections, "_LOOK_AT_LOG_SECONDS", 0)
         monkeypatch.setattr(database, "_CHECKPOINT_MILLISECONDS", 1)
         return tries
 
