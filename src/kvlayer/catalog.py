@@ -127,7 +127,9 @@ def replace_note(backend: Backend, name: str, note: Mapping[str, Any]) -> None:
 
 def remove_notes(backend: Backend, names: Iterable[str]) -> None:
     """Removes the notes on tables, which are whole from now on."""
-    backend.delete(CATALOG, [_note_key(name) for name in names])
+    keys = [_note_key(name) for name in names]
+    if keys:
+        backend.delete(CATALOG, keys)
 
 
 def _note_key(name: str) -> bytes:
