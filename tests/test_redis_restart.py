@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 import kvlayer
+from servers.process import free_port
 from servers.redis import RedisServer
 
 ROWS = 5000
@@ -92,6 +93,19 @@ def test_what_may_be_done_twice_waits_for_the_server(server: RedisServer, kvl: k
 def test_what_was_not_sent_may_be_repeated(server: RedisServer, kvl: kvlayer.Client) -> None:
     for expected in (1, 2):
         assert while_it_is_down(server, lambda: kvl.increment("n", (("a",), 1))) == [expected]
+
+
+def test_a_replica_that_becomes_the_primary(server: RedisServer, kvl: kvlayer.Client) -> None:
+    """Until it is, it takes no writes, and has surely done nothing of those that it refused."""
+    server.command("REPLICAOF", "127.0.0.1", free_port())
+    with ThreadPoolExecutor(2) as threads:
+        put = threads.submit(kvl.put, "t", ((0,), b"zero"))
+        count = threads.submit(kvl.increment, "n", (("a",), 1))
+        time.sleep(0.3)
+        server.command("REPLICAOF", "NO", "ONE")
+        put.result()
+        assert count.result() == [1]
+    assert list(kvl.scan("t")) == [((0,), b"zero")]
 
 
 def test_a_scan_goes_on_behind_its_last_key(server: RedisServer, kvl: kvlayer.Client) -> None:

@@ -145,6 +145,8 @@ def _misconfiguration(error: Exception) -> str | None:
         )
     if isinstance(error, redis.ResponseError) and "DB index" in str(error):
         return "the server has no database of the number redis_db_num"
+    if isinstance(error, redis.ResponseError) and "SELECT is not allowed" in str(error):
+        return "redis_db_num: a cluster has only database 0"
     if isinstance(error, RedisClusterException) and "Cluster mode is not enabled" in str(error):
         return "the server is no node of a cluster, as cluster: true says"
     return None
