@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import partial
+from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import SplitResult, unquote_to_bytes
 
@@ -124,7 +125,7 @@ class SQLiteBackend(Backend):
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         """Writes rows in one transaction."""
-        ordered = sorted(rows)  # neighbours share a page, and each page is then written once
+        ordered = sorted(rows, key=itemgetter(0))  # neighbours share a page, and each page is then written once
         self._write_table("put", table, lambda connection, sql: connection.executemany(sql.put, ordered))
 
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
