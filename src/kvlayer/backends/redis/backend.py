@@ -152,7 +152,7 @@ class RedisBackend(Backend):
         about = self._server.read("ping", lambda client: information(self._server.node()))
         name = about.get("server_name", "redis")
         facts = {
-            "server": name,
+            "server": name if about else None,
             "version": about.get(f"{name}_version"),
             "mode": about.get("redis_mode"),
             "role": about.get("role"),
