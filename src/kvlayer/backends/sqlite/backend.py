@@ -125,7 +125,8 @@ class SQLiteBackend(Backend):
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         """Writes rows in one transaction."""
-        ordered = sorted(rows, key=itemgetter(0))  # neighbours share a page, and each page is then written once
+        # Neighbours share a page, and each page is then written once.
+        ordered = sorted(rows, key=itemgetter(0))
         self._write_table("put", table, lambda connection, sql: connection.executemany(sql.put, ordered))
 
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
