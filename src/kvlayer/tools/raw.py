@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from kvlayer.backends.base import Backend, Row
@@ -71,8 +73,10 @@ class RawTable:
         return self._definition.rows([(key, value)])[0]
 
     def put(self, rows: list[Row]) -> None:
-        """Writes rows with unique keys. Raises BadKey, before any is written, where one doesn't fit the
-        store's limits, naming its key."""
+        """Writes rows, at least one, with unique keys.
+
+        Raises BadKey, before any is written, where one doesn't fit the store's limits, naming its key.
+        """
         self._check_limits(rows)
         self.backend.put(self._definition.stored, rows)
 
@@ -98,14 +102,13 @@ class RawTable:
             ("key", 0, limits.max_key_bytes),
             ("value", 1, limits.max_value_bytes),
         ):
-            if longest is None:
+            if longest is None or max(map(len, map(itemgetter(position), rows))) <= longest:
                 continue
-            for row in rows:
-                if len(row[position]) > longest:
-                    raise BadKey(
-                        f"table {self.name!r}: the {what} of row {self._shown(row[0])} has"
-                        f" {len(row[position])} bytes; this store takes up to {longest} bytes"
-                    )
+            row = next(row for row in rows if len(row[position]) > longest)
+            raise BadKey(
+                f"table {self.name!r}: the {what} of row {self._shown(row[0])} has"
+                f" {len(row[position])} bytes; this store takes up to {longest} bytes"
+            )
         if self._definition.stored.kind == "counter" and limits.counter_range is not None:
             for key, value in rows:
                 try:
@@ -130,4 +133,4 @@ def require_order(client: Client, purpose: str) -> None:
 
 def size_of(rows: list[Row]) -> int:
     """Bytes of the keys and values."""
-    return sum([len(key) + len(value) for key, value in rows])
+    return sum(map(len, chain.from_iterable(rows)))
