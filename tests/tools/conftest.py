@@ -39,9 +39,17 @@ def sqlite_file(tmp_path: Path) -> Iterator[Callable[[str], kvlayer.Client]]:
         yield make
 
 
+@pytest.fixture
+def servers(running: dict[str, kvlayer.Client]) -> Iterator[dict[str, kvlayer.Client]]:
+    """A client of an empty namespace in each store that runs as a server."""
+    yield running
+    for client in running.values():
+        client.delete_namespace()
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[dict[str, kvlayer.Client]]:
-    """A client of each store that runs as a server."""
+def running() -> Iterator[dict[str, kvlayer.Client]]:
+    """The clients behind `servers`."""
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer("--appendonly", "yes"))
         postgres = stack.enter_context(PostgresServer())

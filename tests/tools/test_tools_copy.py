@@ -318,7 +318,7 @@ def test_progress(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _COPY = """
-import os, signal, sys
+import os, signal, sys, time
 import kvlayer
 from kvlayer import catalog, tools
 from kvlayer.tools import copy_state, copying
@@ -335,6 +335,8 @@ def dies(function):
         steps += 1
         if steps == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
+        if kill_at < 0:
+            time.sleep(0.1)  # leaves the test time to interrupt
         return function(*arguments, **options)
     return step
 
@@ -391,13 +393,20 @@ def test_killed_again_and_again(sqlite_file: Files, tmp_path: Path) -> None:
     assert incomplete == set()
 
 
+def has_rows(client: kvlayer.Client) -> bool:
+    try:
+        return any(client.scan_keys("many", limit=1))
+    except kvlayer.NoSuchTable:  # not yet
+        return False
+
+
 def test_ctrl_c(sqlite_file: Files, tmp_path: Path) -> None:
     source, target = sqlite_file("source"), sqlite_file("target")
-    many(source, 200_000)
+    many(source, 50_000)
     with subprocess.Popen(
-        [sys.executable, "-c", _COPY, str(tmp_path), "0"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", _COPY, str(tmp_path), "-1"], stderr=subprocess.PIPE, text=True
     ) as process:
-        wait_until(lambda: bool(target.tables()) and any(target.scan_keys("many", limit=1)))
+        wait_until(lambda: has_rows(target))
         os.kill(process.pid, signal.SIGINT)
         assert process.stderr is not None
         assert "KeyboardInterrupt" in process.stderr.read()

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kvlayer
-from kvlayer import tools
+from kvlayer import catalog, tools
 from tools.contents import fill
 
 Memory = Callable[[], kvlayer.Client]
@@ -169,6 +169,30 @@ def test_a_bad_line_is_named(memory: Memory, line: str, message: str) -> None:
     with pytest.raises(tools.TransferError, match=f"line 1502: .*({message})"):
         tools.read_ndjson(client, io.StringIO("\n".join(lines)), "t")
     assert len(list(client.scan("t"))) == 1000  # whole batches
+    (info,) = client.tables()
+    assert info.incomplete == "lines that were put into it have not ended"
+    with pytest.raises(tools.TransferError, match="is incomplete"):
+        tools.write_ndjson(client, io.StringIO(), "t")
+    tools.read_ndjson(client, io.StringIO("\n".join(lines[:-1])), "t")
+    assert client.tables()[0].incomplete is None
+
+
+def test_a_bad_line_in_the_first_batch_leaves_the_table_as_it_was(memory: Memory) -> None:
+    client = memory()
+    client.setup_namespace({"t": (int,)})
+    with pytest.raises(tools.TransferError, match="line 2"):
+        tools.read_ndjson(client, io.StringIO('{"key": [1], "value": "x"}\n!'), "t")
+    assert list(client.scan("t")) == []
+    assert client.tables()[0].incomplete is None
+
+
+def test_lines_do_not_complete_what_a_load_has_left(memory: Memory) -> None:
+    client = memory()
+    client.setup_namespace({"t": (int,)})
+    catalog.add_note(client._connected(), "t", {"reason": "a load of it has not ended"})
+    with pytest.raises(tools.TransferError, match="a load of it has not ended"):
+        tools.read_ndjson(client, io.StringIO('{"key": [1], "value": "x"}'), "t")
+    assert list(client.scan("t")) == []
 
 
 def test_text_that_is_no_utf8(memory: Memory) -> None:

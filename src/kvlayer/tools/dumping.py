@@ -103,9 +103,12 @@ def load(
     dump doesn't hold a table, SchemaMismatch where a table has other types, BadKey for a row that
     doesn't fit the store's limits.
     """
+    totals: dict[str, int] = {}
     if file.seekable():
         begin = file.tell()
-        _check_before(client, inspect_dump(file), tables, overwrite)
+        dumped = inspect_dump(file)
+        _check_before(client, dumped, tables, overwrite)
+        totals = {table.table: table.rows for table in dumped}
         file.seek(begin)
     loaded: list[Transferred] = []
     with ThreadPoolExecutor(1, "kvlayer-load") as writer:
@@ -113,7 +116,8 @@ def load(
         for content in contents(file):
             if isinstance(content, TableInfo):
                 if tables is None or content.name in tables:
-                    loading = _Loading(client, content, writer, overwrite, progress)
+                    reporter = Reporter(progress, content.name, totals.get(content.name))
+                    loading = _Loading(client, content, writer, reporter, overwrite=overwrite)
             elif loading is not None:
                 if isinstance(content, Transferred):
                     loaded.append(loading.end())
@@ -132,18 +136,16 @@ class _Loading:
         client: Client,
         info: TableInfo,
         writer: ThreadPoolExecutor,
+        reporter: Reporter,
+        *,
         overwrite: bool,
-        progress: ProgressReport | None,
     ) -> None:
-        if overwrite:
-            filling.check_schema(client, info)
-        else:
-            filling.check_empty(client, info)
+        _check_target(client, info, overwrite)
         note = {"reason": "a load of it has not ended", "operation": "load"}
         self._table = filling.begin(client, info, note, overwrite=overwrite)
         self._writer = writer
         self._written: Future[None] | None = None
-        self._reporter = Reporter(progress, info.name, None)
+        self._reporter = reporter
 
     def add(self, rows: list[Row]) -> None:
         self._wait()
@@ -167,11 +169,14 @@ def _check_before(
     _check_all_found(tables, [table.table for table in dumped])
     for table in dumped:
         if tables is None or table.table in tables:
-            wanted = TableInfo(table.table, table.key_types, table.value_type)
-            if overwrite:
-                filling.check_schema(client, wanted)
-            else:
-                filling.check_empty(client, wanted)
+            _check_target(client, TableInfo(table.table, table.key_types, table.value_type), overwrite)
+
+
+def _check_target(client: Client, info: TableInfo, overwrite: bool) -> None:
+    if overwrite:
+        filling.check_schema(client, info)
+    else:
+        filling.check_empty(client, info)
 
 
 def _check_all_found(tables: Sequence[str] | None, found: list[str]) -> None:

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TextIO
 from uuid import UUID
 
+from kvlayer import catalog
 from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, Row
 from kvlayer.client import Client
 from kvlayer.errors import BadKey
 from kvlayer.keys import Key
 from kvlayer.ranges import Range
+from kvlayer.tools import filling
 from kvlayer.tools.errors import TransferError
 from kvlayer.tools.raw import RawTable
 from kvlayer.tools.records import ProgressReport
@@ -29,6 +31,7 @@ _EXACT_IN_A_DOUBLE: Final = 2**53
 _MOST_DECIMAL_BITS: Final = 14_000  # of fewer than the 4300 digits that Python parses
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,4300}")
 _HEXADECIMAL: Final = re.compile(r"-?0x[0-9a-fA-F]+")
+_NOTE: Final = {"reason": "lines that were put into it have not ended"}
 _LONGEST_SHOWN: Final = 100
 _PYTHON_TYPES: Final[dict[Any, Any]] = {COUNTER: int, ACCUMULATOR: float}
 _FLOATS: Final = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
@@ -89,8 +92,10 @@ def write_ndjson(
 ) -> int:
     """Writes rows to a text file (UTF-8), each as a line {"key": [...], "value": ...}; returns how many.
 
-    Raises as `Table.scan`, and OSError where the file can't be written.
+    Raises as `Table.scan`, TransferError for a table that is incomplete, and OSError where the file can't be
+    written.
     """
+    filling.whole(client, [table])
     reporter = Reporter(progress, table, None)
     for key, value in client.scan(table, *ranges):
         line = json.dumps({"key": key_to_json(key), "value": to_json(value)}, ensure_ascii=False)
@@ -103,25 +108,42 @@ def write_ndjson(
 def read_ndjson(client: Client, file: TextIO, table: str, *, progress: ProgressReport | None = None) -> int:
     """Puts rows from lines as `write_ndjson` makes them into a table that is there; returns how many.
 
-    They go in batches of 1000 rows or 16 MiB; what was written before an error stays, and a repeat does
-    no harm. Empty lines are skipped. Raises NoSuchTable, and TransferError for a line that can't be
-    read or doesn't fit the table, naming the line and what is wrong with it.
+    They go in batches of 1000 rows or 16 MiB. What was written before an error stays, and the table is marked
+    as incomplete then, until the lines are read again to their end; that does no harm. Empty lines are
+    skipped. Raises NoSuchTable; TransferError for a table that a copy or load has left incomplete, and for a
+    line that can't be read or doesn't fit the table, naming the line and what is wrong with it.
     """
     raw = RawTable(client, table)
+    note = catalog.read_note(raw.backend, table)
+    if note is not None and note != _NOTE:
+        raise TransferError(f"table {table!r} of {client!r} is incomplete: {note['reason']}")
     reporter = Reporter(progress, table, None)
-    batch: dict[bytes, bytes] = {}
-    size = 0
-    for key, value in _encoded_rows(raw, file):
-        batch[key] = value
-        size += len(key) + len(value)
-        reporter.add(1, len(key) + len(value))
-        if len(batch) == PAGE_ROWS or size >= PAGE_BYTES:
-            raw.put(list(batch.items()))
-            batch, size = {}, 0
-    if batch:
-        raw.put(list(batch.items()))
+    marked = False
+    for batch in _batches(_encoded_rows(raw, file), reporter):
+        if not marked:
+            catalog.add_note(raw.backend, table, _NOTE)
+            marked = True
+        raw.put(batch)
+    if marked:
+        catalog.remove_notes(raw.backend, [table])
     reporter.tell()
     return reporter.rows
+
+
+def _batches(rows: Iterator[Row], reporter: Reporter) -> Iterator[list[Row]]:
+    """Rows in lists of unique keys, of which the last counts."""
+    batch: dict[bytes, bytes] = {}
+    batch_size = 0
+    for key, value in rows:
+        size = len(key) + len(value)
+        batch[key] = value
+        batch_size += size
+        if len(batch) == PAGE_ROWS or batch_size >= PAGE_BYTES:
+            yield list(batch.items())
+            batch, batch_size = {}, 0
+        reporter.add(1, size)
+    if batch:
+        yield list(batch.items())
 
 
 def _encoded_rows(raw: RawTable, file: TextIO) -> Iterator[Row]:
