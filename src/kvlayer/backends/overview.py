@@ -10,7 +10,7 @@ from typing import Final
 from kvlayer import backends
 from kvlayer.backends.base import Capabilities
 
-_BUILT_IN: Final = ("local", "sqlite")
+_BUILT_IN: Final = ("local", "sqlite", "redis")
 
 
 def markdown_table() -> str:
@@ -54,7 +54,8 @@ def _size(limit: int | None) -> str:
         return "any"
     for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if limit >= factor:
-            return f"{limit / factor:.3g} {unit}"
+            units = limit / factor
+            return f"{units:.3g} {unit}" if units < 1000 else f"{units:,.0f} {unit}"
     return f"{limit} bytes"
 
 

@@ -49,8 +49,15 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return f"this needs the module {error.name!r}: pip install 'kvlayer[cli]'", WRONG
     for kind, status in _STATUSES:
         if isinstance(error, kind):
-            return _one_line(_text(error)), status
+            return _one_line(_text(error)), WRONG if _is_refused_transfer(error) else status
     return None
+
+
+def _is_refused_transfer(error: BaseException) -> bool:
+    """Whether tables can't be moved as asked; that a file is broken is another matter."""
+    from kvlayer.tools.errors import BrokenDump, TransferError
+
+    return isinstance(error, TransferError) and not isinstance(error, BrokenDump)
 
 
 def _text(error: BaseException) -> str:

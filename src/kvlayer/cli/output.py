@@ -5,7 +5,6 @@ Only `table` shortens and escapes; the others give everything, in constant memor
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import sys
@@ -121,7 +120,7 @@ def _write_table(rows: Rows, listing: Listing) -> int:
 
 def _cell(value: Any, room: int | None) -> str:
     """A value in so many columns (None: whole); one that is cut says how large it is."""
-    text = shown(value)
+    text = shown(value) or '""'
     if room is None:
         return text
     length = len(value) if isinstance(value, bytes) else len(str(value).encode())
@@ -154,6 +153,8 @@ def as_bytes(value: Any) -> bytes:
 
 def _write_csv(rows: Rows, listing: Listing) -> int:
     """One column for each part of the key; bytes that are no text as hex."""
+    import csv
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     titles = [f"key{number}" for number in range(1, len(listing.table.key_types) + 1)]
     writer.writerow([*titles, "value"] if listing.values else titles)

@@ -61,7 +61,7 @@ class Commands:
 
     def __init__(self, parser: Parser) -> None:
         self._parsers = parser.add_subparsers(
-            dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser
+            prog="kvlayer", dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser
         )
         self._store_flags = CommandParser(add_help=False, argument_default=argparse.SUPPRESS)
         add_store_flags(self._store_flags.add_argument_group("the store, as in `kvlayer --help`"))

@@ -10,6 +10,7 @@ from typing import Any
 import kvlayer
 import yakonfig
 from kvlayer.cli.failures import CommandError
+from kvlayer.cli.terminal import say
 from kvlayer.config import Settings, resolve
 
 _CHOOSE_A_STORE = ("config", "storage_type", "storage_address", "filename")
@@ -17,7 +18,10 @@ _CHOOSE_A_STORE = ("config", "storage_type", "storage_address", "filename")
 
 def open_client(arguments: argparse.Namespace) -> kvlayer.Client:
     """A client of the store that the flags name."""
-    return kvlayer.Client(settings(arguments))
+    checked = settings(arguments)
+    if checked.common.storage_type == "local":
+        say("storage type local is the memory of this command alone: --config or --url names another store")
+    return kvlayer.Client(checked)
 
 
 def settings(arguments: argparse.Namespace) -> Settings:

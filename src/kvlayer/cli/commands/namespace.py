@@ -42,7 +42,7 @@ def add_commands(commands: Commands) -> None:
         summary="make a table",
         usage="TABLE SCHEMA [--value-type TYPE]",
         details="A table that is there already with the same types stays as it is.",
-        example="kvlayer --config kvlayer.yaml create visits str,uuid --value-type counter",
+        example="kvlayer --config kvlayer.yaml create likes str,uuid --value-type counter",
     )
     add_table(create)
     create.add_argument(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from typing import Any
@@ -75,6 +74,8 @@ def _backend(name: str) -> dict[str, Any]:
 
 
 def _ping(arguments: argparse.Namespace) -> int:
+    from statistics import median
+
     if arguments.count < 1:
         raise CommandError("--count is at least 1")
     with open_client(arguments) as client:
@@ -89,7 +90,7 @@ def _ping(arguments: argparse.Namespace) -> int:
     measured = {
         "connecting": connecting,
         "fastest": min(times),
-        "median": statistics.median(times),
+        "median": median(times),
         "slowest": max(times),
     }
     if arguments.format == "json":
