@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -287,6 +289,66 @@ def test_a_server_that_tells_nothing_of_itself(empty: RedisServer) -> None:
     assert opened.capabilities.compare_and_put
     assert opened.ping() == {"address": empty.address, "scripts": True}
     opened.close()
+
+
+def test_a_user_with_the_rights_that_the_documentation_names(empty: RedisServer) -> None:
+    text = (Path(__file__).parent.parent / "docs/backends/redis.md").read_text()
+    (rights,) = re.findall(r"`(~kvlayer:\* .*?)`", text)
+    empty.command("ACL", "SETUSER", "app", "on", ">x", *rights.split())
+    with client(empty, username="app", password="x") as kvl:
+        kvl.setup_namespace(
+            {"t": (int,), "n": (str,), "f": (str,)}, {"n": kvlayer.COUNTER, "f": kvlayer.ACCUMULATOR}
+        )
+        kvl.put("t", *(((number,), b"x") for number in range(1500)))
+        kvl.put("t", ((1500,), LARGE))
+        kvl.delete("t", (0,))
+        kvl.delete_range("t", ((1,), (1,)))
+        assert len(list(kvl.get("t", *((number,) for number in range(2, 1501))))) == 1499
+        assert len(list(kvl.scan("t", reverse=True))) == len(list(kvl.scan_keys("t"))) == 1499
+        assert kvl.compare_and_put("t", (2,), b"x", b"y")
+        assert kvl.increment("n", (("a",), 1)) == [1]
+        assert kvl.increment("f", (("a",), 0.5)) == [0.5]
+        kvl.clear_table("t")
+        assert kvl.capabilities.durable
+        assert kvl._connected().list_namespaces() == [("app", "storage")]
+        kvl.delete_namespace()
+
+
+def test_sums_on_both_sides_of_what_a_script_adds(empty: RedisServer) -> None:
+    edge = 10**15
+    with client(empty) as kvl:
+        kvl.setup_namespace({"n": (str,)}, {"n": kvlayer.COUNTER})
+        total = 0
+        for delta in (
+            edge - 1,
+            1,
+            -1,
+            -1,
+            edge,
+            edge - 1,
+            -3 * edge,
+            2**53,
+            1,
+            -(2**53),
+            7,
+            -(10**40),
+            10**40,
+        ):
+            total += delta
+            assert kvl.increment("n", (("a",), delta), (("b",), 1))[0] == total
+            assert list(kvl.get("n", ("a",))) == [(("a",), total)]
+
+
+def test_what_is_no_number_is_not_added_to(empty: RedisServer) -> None:
+    with client(empty) as kvl:
+        kvl.setup_namespace({"n": (str,)}, {"n": kvlayer.COUNTER})
+        kvl.put("n", (("a",), 1), (("b",), 1))
+        (values,) = empty.command("KEYS", "*/n}*:values")
+        for text in ("", "0x10", "1.5", "1e3", "nan"):
+            empty.command("HSET", values, "a", text)
+            with pytest.raises(kvlayer.SerializationError):
+                kvl.increment("n", (("b",), 1), (("a",), 1))
+        assert list(kvl.get("n", ("b",))) == [(("b",), 1)]
 
 
 def test_namespaces_are_listed(empty: RedisServer) -> None:

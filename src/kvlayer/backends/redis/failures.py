@@ -64,6 +64,7 @@ _MEANINGS: Final = {
 _UNREACHABLE: Final = _Meaning("the server can't be reached, or the connection broke", True, True)
 _NO_ANSWER: Final = _Meaning("the server did not answer in time", True, True)
 _NO_SLOT: Final = _Meaning("no node of the cluster answers for this table", True, True)
+_RACED: Final = _Meaning("other clients kept making, clearing or dropping the table", True)
 _OTHER: Final = _Meaning("the server refused it")
 
 # Some servers put their own words before the error that a script has met.
@@ -102,6 +103,8 @@ def _meaning(error: Exception) -> _Meaning:
     code = _code(error)
     if code in _MEANINGS:
         return _MEANINGS[code]
+    if isinstance(error, redis.WatchError):
+        return _RACED
     if isinstance(error, redis.TimeoutError):
         return _NO_ANSWER
     if isinstance(error, redis.ConnectionError):
