@@ -28,6 +28,7 @@ Sections (all but those that need a server, unless --only names some):
   batches  what a row costs in batches of 1 to 10,000
   memory   peak memory of put_many and scan of millions of rows on sqlite; takes minutes
   redis    like sqlite, against redis-py; starts a redis-server for it
+  postgres like sqlite, against psycopg; starts a PostgreSQL server for it
 
 Times are microseconds for a row, of kvlayer and of what it is compared with; of the best round.
 A ratio of 0.8 says that kvlayer moves rows at 0.8 times the rate of the bare store. It is that of

@@ -13,7 +13,7 @@ from benchmarks.harness import Comparison
 EMBEDDED: Final = ("sqlite", "local")
 """Storage types that run wherever kvlayer does."""
 
-WITH_SERVER: Final = ("redis",)
+WITH_SERVER: Final = ("redis", "postgres")
 """Storage types that need a driver and a server; they run only when they are named."""
 
 

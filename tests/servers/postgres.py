@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -118,6 +119,12 @@ class PostgresServer:
         except psycopg.OperationalError:
             return False
         return True
+
+
+@cache
+def shared_server() -> PostgresServer:
+    """One for all tests of this process that don't stop or configure it; it ends with the process."""
+    return PostgresServer()
 
 
 def _program(name: str) -> str:

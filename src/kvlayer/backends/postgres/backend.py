@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import SplitResult
 
@@ -21,6 +22,7 @@ from kvlayer.backends.postgres.connections import (
     Session,
 )
 from kvlayer.backends.postgres.failures import (
+    Attempts,
     MaybeDoneError,
     NotDoneError,
     classified,
@@ -40,6 +42,8 @@ _MAX_KEY_BYTES: Final = 2692
 # PostgreSQL limits a field, a row and a message to 1 GiB each; the message holds the key too.
 _MAX_VALUE_BYTES: Final = 2**30 - 8192
 _STATEMENT_ROWS: Final = 20_000  # more take a second statement of the transaction, lest one take too long
+
+_INT_LIMIT: Final = 10**values.MAX_DIGITS  # of a column of counters; a delta may be longer than any sum
 
 _FACTS: Final = b"""
     SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_database()::text,
@@ -88,7 +92,9 @@ class PostgresBackend(Backend):
                 timeout=options.pool_timeout,
             )
         except NotConnectedError as error:
-            raise explain(error, self._where, "connect", writes=False) from error.__cause__
+            raise explain(
+                error, self._where, Attempts("connect", writes=False, whole=True)
+            ) from error.__cause__
         try:
             facts = self.ping()
         except BaseException:
@@ -118,8 +124,8 @@ class PostgresBackend(Backend):
             self._on_table("put", table, lambda session: session.execute(sql.put_one, parameters))
         elif rows:
             batches = [
-                ([key for key, _ in batch], sql.to_parameters(value for _, value in batch))
-                for batch in _batches(sorted(rows))
+                ([key for key, _ in batch], sql.to_parameters([value for _, value in batch]))
+                for batch in _batches(sorted(rows, key=itemgetter(0)))
             ]
             self._on_table("put", table, lambda session: _execute_all(session, sql.put, batches))
 
@@ -162,16 +168,15 @@ class PostgresBackend(Backend):
         self._on_table("clear", table, lambda session: session.command(sql.truncate))
 
     def increment(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[Any]:
-        """Adds in one transaction: ints in one statement of SQL, floats in Python while rows are locked,
-        since SQL refuses sums that overflow and forgets the sign of a zero."""
+        """Adds in one transaction: ints in one statement of SQL, floats in Python while their rows are
+        locked, since SQL refuses sums that overflow and forgets the sign of a zero."""
         if not deltas:
             return []
-        add = _add_ints if table.kind == "counter" else _add_floats
         sql = self._sql(table)
-        ordered = sorted(deltas)
-        sums = self._on_table(
-            "increment", table, lambda session: add(session, sql, table, ordered), repeatable=False
-        )
+        ordered = sorted(deltas, key=itemgetter(0))
+        by_sql = table.kind == "counter" and all(-_INT_LIMIT < delta < _INT_LIMIT for _, delta in ordered)
+        add = partial(_add_by_sql if by_sql else _add_in_python, sql=sql, table=table, deltas=ordered)
+        sums = self._on_table("increment", table, add, repeatable=False)
         return [sums[key] for key, _ in deltas]
 
     def compare_and_put(
@@ -214,12 +219,14 @@ class PostgresBackend(Backend):
 
     def estimate_rows(self, table: BackendTable) -> int | None:
         """What the server's statistics say, which are made anew from time to time; None before."""
-        return self._on_table(
-            "estimate_rows",
-            table,
-            lambda session: schema.estimate_rows(session, self._schema, table),
-            writes=False,
-        )
+
+        def estimate(session: Session) -> int | None:
+            return schema.estimate_rows(session, self._schema, table)
+
+        rows = self._on_table("estimate_rows", table, estimate, writes=False)
+        if rows is None:
+            raise self._no_such_table(table)
+        return rows if rows >= 0 else None
 
     def list_namespaces(self) -> list[tuple[str, str]]:
         """All (app name, namespace) pairs that have a schema in the database, sorted."""
@@ -284,7 +291,10 @@ class PostgresBackend(Backend):
                 f"{operation} of table {table.name!r}", action, writes=writes, repeatable=repeatable
             )
         except psycopg.Error as error:
-            raise NoSuchTable(f"there is no table {table.name!r} in namespace {self._namespace!r}") from error
+            raise self._no_such_table(table) from error
+
+    def _no_such_table(self, table: BackendTable) -> NoSuchTable:
+        return NoSuchTable(f"there is no table {table.name!r} in namespace {self._namespace!r}")
 
     def _run(
         self,
@@ -301,18 +311,23 @@ class PostgresBackend(Backend):
         Raises StorageError, BadKey, and psycopg's error for a table that isn't there.
         """
 
+        attempts = Attempts(operation, writes=writes, whole=whole)
+
         def attempt() -> _Result:
-            with self._pool.session() as session:
-                try:
-                    return action(session)
-                except psycopg.Error as error:
-                    outcome = classified(error, session, makes_tables=makes_tables)
-                    if outcome is error:
-                        raise
-                    if session.is_lost or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-                        session.close()
-                        self._pool.close_idle()
-                    raise outcome from error
+            session = self._pool.take()
+            try:
+                return action(session)
+            except psycopg.Error as error:
+                outcome = classified(error, session, makes_tables=makes_tables)
+                attempts.failed(outcome)
+                if outcome is error:
+                    raise
+                if session.is_lost or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                    session.close()
+                    self._pool.close_idle()
+                raise outcome from error
+            finally:
+                self._pool.give_back(session)
 
         repeated = (NotConnectedError, NotDoneError, *((MaybeDoneError,) if repeatable else ()))
         try:
@@ -320,26 +335,27 @@ class PostgresBackend(Backend):
         except psycopg.Error as error:
             if is_missing_table(error):
                 raise
-            raise explain(error, self._where, operation, writes=writes, whole=whole) from error
+            raise explain(error, self._where, attempts) from error
         except (NotConnectedError, NotDoneError, MaybeDoneError, PoolExhaustedError) as error:
-            raise explain(error, self._where, operation, writes=writes, whole=whole) from error.__cause__
+            raise explain(error, self._where, attempts) from error.__cause__
 
 
 _where = options.where  # within the class, `options` is also the name of an argument
 
 
-def _batches(rows: list[Row]) -> Iterator[list[Row]]:
+def _batches(rows: list[Row]) -> list[list[Row]]:
     """The rows in lists that one statement can take."""
-    batch: list[Row] = []
+    if len(rows) <= _STATEMENT_ROWS and sum(map(len, chain.from_iterable(rows))) <= PAGE_BYTES:
+        return [rows]
+    batches: list[list[Row]] = [[]]
     size = 0
     for row in rows:
-        more = len(row[0]) + len(row[1])
-        if batch and (len(batch) == _STATEMENT_ROWS or size + more > PAGE_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += more
-    yield batch
+        size += len(row[0]) + len(row[1])
+        if batches[-1] and (len(batches[-1]) == _STATEMENT_ROWS or size > PAGE_BYTES):
+            batches.append([])
+            size = len(row[0]) + len(row[1])
+        batches[-1].append(row)
+    return batches
 
 
 def _execute_all(session: Session, statement: bytes, parameters: Sequence[Sequence[Any]]) -> None:
@@ -352,20 +368,21 @@ def _execute_all(session: Session, statement: bytes, parameters: Sequence[Sequen
             session.execute(statement, some)
 
 
-def _add_ints(
+def _add_by_sql(
     session: Session, sql: TableStatements, table: BackendTable, deltas: list[tuple[bytes, int]]
 ) -> dict[bytes, int]:
     keys = [key for key, _ in deltas]
-    texts = [f"{Decimal(delta):f}".encode() for _, delta in deltas]  # int's own text has a limit
+    texts = [b"%d" % delta for _, delta in deltas]
     return {key: int(text) for key, text in session.execute(sql.add, (keys, texts)).fetchall()}
 
 
-def _add_floats(
-    session: Session, sql: TableStatements, table: BackendTable, deltas: list[tuple[bytes, float]]
-) -> dict[bytes, float]:
+def _add_in_python(
+    session: Session, sql: TableStatements, table: BackendTable, deltas: list[tuple[bytes, Any]]
+) -> dict[bytes, Any]:
     keys = [key for key, _ in deltas]
     with session.transaction():
-        stored: dict[bytes, float] = dict(session.execute(sql.lock, (keys,)).fetchall())
-        sums = [values.add(table, b"%r" % stored[key], delta) for key, delta in deltas]
-        session.execute(sql.put, (keys, sql.to_parameters(text for _, text in sums)))
+        stored: dict[bytes, Any] = dict(session.execute(sql.lock, (keys,)).fetchall())
+        convert = sql.column.from_answer or bytes
+        sums = [values.add(table, convert(stored[key]), delta) for key, delta in deltas]
+        session.execute(sql.put, (keys, sql.to_parameters([text for _, text in sums])))
     return {key: total for key, (total, _) in zip(keys, sums, strict=True)}

@@ -7,11 +7,11 @@ which tells who waits for a connection only that none came, not why.
 from __future__ import annotations
 
 import select
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -40,23 +40,16 @@ class _Connection(psycopg.Connection[_Row]):
 
     patience: float = _GRACE_SECONDS
 
-    def wait(self, gen: Generator[Any, Any, _Result], *args: Any, **kwargs: Any) -> _Result:
-        return super().wait(self._within_patience(gen), *args, **kwargs)
-
-    def _within_patience(self, gen: Generator[Any, Any, _Result]) -> Generator[Any, Any, _Result]:
-        """The same, but an error once too much time has passed; the driver looks in 10 times a second."""
-        deadline = time.monotonic() + self.patience
+    def wait(
+        self, gen: Generator[Any, Any, _Result], interval: float = 0.1, timeout: float | None = None
+    ) -> _Result:
+        """As the driver's own; raises psycopg.OperationalError once patience is exhausted."""
         try:
-            awaited = next(gen)
-            while True:
-                ready = yield awaited
-                if not ready and time.monotonic() > deadline:
-                    self.pgconn.finish()  # what was asked may still be answered, so no one else may use it
-                    raise psycopg.OperationalError(f"no answer within {self.patience:g} seconds")
-                awaited = gen.send(ready)
-        except StopIteration as end:
-            result: _Result = end.value
-            return result
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()  # an answer may still come, and must reach no one else
+            raise
 
 
 class Session:
@@ -117,7 +110,9 @@ class ConnectionPool:
         self._connect = connect
         self._least = least
         self._timeout = timeout
-        self._free = threading.BoundedSemaphore(most)
+        self._permits: SimpleQueue[None] = SimpleQueue()  # a semaphore in C
+        for _ in range(most):
+            self._permits.put(None)
         self._idle: deque[Session] = deque()  # the one used last is at the right
         self._closed = False
         try:
@@ -127,22 +122,33 @@ class ConnectionPool:
             self.close()
             raise
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """A session for the time of an operation.
+    def take(self) -> Session:
+        """A session for the time of an operation, to be given back whatever happens.
 
         Raises NotConnectedError, PoolExhaustedError, and StorageClosed.
         """
-        if not self._free.acquire(timeout=self._timeout):
-            raise PoolExhaustedError
         try:
-            session = self._take()
-            try:
-                yield session
-            finally:
-                self._put_back(session)
-        finally:
-            self._free.release()
+            self._permits.get(timeout=self._timeout)
+        except Empty:
+            raise PoolExhaustedError from None
+        try:
+            return self._usable_session()
+        except BaseException:
+            self._permits.put(None)
+            raise
+
+    def give_back(self, session: Session) -> None:
+        """The other half of `take`."""
+        if session.is_idle:
+            session.idle_since = time.monotonic()
+            self._idle.append(session)
+        else:
+            session.close()
+        self._permits.put(None)
+        if self._closed:
+            self.close_idle()
+        elif len(self._idle) > self._least:
+            self._close_longest_idle(session.idle_since - _IDLE_SECONDS)
 
     def close_idle(self) -> None:
         """Closes the sessions that nobody uses, because the server seems to have gone."""
@@ -155,7 +161,7 @@ class ConnectionPool:
         self._closed = True
         self.close_idle()
 
-    def _take(self) -> Session:
+    def _usable_session(self) -> Session:
         if self._closed:
             raise StorageClosed("the client was closed")
         with suppress(IndexError):
@@ -165,17 +171,6 @@ class ConnectionPool:
                     return session
                 session.close()
         return self._opened()
-
-    def _put_back(self, session: Session) -> None:
-        if not session.is_idle:
-            session.close()
-            return
-        session.idle_since = time.monotonic()
-        self._idle.append(session)
-        if self._closed:  # perhaps since the line before
-            self.close_idle()
-        elif len(self._idle) > self._least:
-            self._close_longest_idle(session.idle_since - _IDLE_SECONDS)
 
     def _close_longest_idle(self, before: float) -> None:
         with suppress(IndexError):  # others take and close sessions too

@@ -40,8 +40,9 @@ _MEANINGS: Final = {
 }
 _OTHER: Final = _Meaning("the server refused", False)
 
-_NOTHING_WRITTEN: Final = "Nothing of this call was written"
-_ALL_OR_NOTHING: Final = "All or nothing of this call may have been written"
+_NOTHING: Final = ". Nothing of this call was written"
+_ALL_OR_NOTHING: Final = ". All or nothing of this call may have been written"
+_A_PART: Final = ". A part of this call may have been done"
 
 _MISSING_TABLE: Final = (errors.UndefinedTable, errors.InvalidSchemaName)
 _CONFLICTS: Final = (errors.TransactionRollback, errors.ReadOnlySqlTransaction)
@@ -71,20 +72,41 @@ def classified(error: psycopg.Error, session: Session, *, makes_tables: bool = F
     return error
 
 
-def explain(
-    error: Exception, where: str, operation: str, *, writes: bool, whole: bool = True
-) -> KvlayerError:
+class Attempts:
+    """What is known of a call after all attempts at it, for the message of its error."""
+
+    def __init__(self, operation: str, *, writes: bool, whole: bool) -> None:
+        """`whole` says that the operation is one transaction."""
+        self.operation = operation
+        self._writes = writes
+        self._whole = whole
+        self._answered = True
+
+    def failed(self, outcome: Exception) -> None:
+        """One more attempt has ended so."""
+        self._answered &= not isinstance(outcome, MaybeDoneError)
+
+    def what_is_written(self) -> str:
+        """The end of the message."""
+        if not self._writes:
+            return ""
+        if not self._whole:
+            return _A_PART
+        return _NOTHING if self._answered else _ALL_OR_NOTHING
+
+
+def explain(error: Exception, where: str, attempts: Attempts) -> KvlayerError:
     """The error to raise for one of the driver or of this package.
 
-    A StorageError, or BadKey for a value that its column can't hold. `whole` says that the
-    operation is one transaction.
+    A StorageError, or BadKey for a key or a value that its column can't hold.
     """
     cause = error if isinstance(error, psycopg.Error) else error.__cause__
-    subject = f"postgres: {operation} at {where} failed"
+    subject = f"postgres: {attempts.operation} at {where} failed"
+    written = attempts.what_is_written()
     if isinstance(cause, (errors.CheckViolation, errors.NumericValueOutOfRange)):
-        return BadKey(f"{subject}: a counter would have more digits than can be stored. {_NOTHING_WRITTEN}")
+        return BadKey(f"{subject}: a counter would have more digits than can be stored{written}")
     if isinstance(cause, errors.ProgramLimitExceeded):
-        return BadKey(f"{subject}: a key or a value is too long. {_NOTHING_WRITTEN}")
+        return BadKey(f"{subject}: a key or a value is too long{written}")
     if isinstance(error, MaybeDoneError):
         meaning = _Meaning("the connection was lost", True)
     elif isinstance(error, NotConnectedError):
@@ -94,11 +116,7 @@ def explain(
     else:
         state = getattr(cause, "sqlstate", None) or ""
         meaning = _MEANINGS.get(state) or _MEANINGS.get(state[:2]) or _OTHER
-    known = ""
-    if writes:
-        known = _ALL_OR_NOTHING if isinstance(error, MaybeDoneError) else _NOTHING_WRITTEN
-        known = f". {known if whole else 'A part of it may have been done'}"
-    return StorageError(f"{subject}: {meaning.text}{_reason(cause)}{known}", retryable=meaning.retryable)
+    return StorageError(f"{subject}: {meaning.text}{_reason(cause)}{written}", retryable=meaning.retryable)
 
 
 def _may_come_back(cause: BaseException | None) -> bool:

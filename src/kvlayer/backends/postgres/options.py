@@ -35,9 +35,12 @@ _OWN_OPTIONS: Final = {
     "dbname": "dbname",
     "sslmode": "sslmode",
     "connect_timeout": "connect_timeout",
+    "client_encoding": "kvlayer",
 }
 
-_ADDRESS: Final = re.compile(r"(?P<host>/[^,]*|\[[0-9A-Fa-f:.%\w]+\]|[^\s:/@,=\[\]]+)(?::(?P<port>\d{1,5}))?")
+_ADDRESS: Final = re.compile(
+    r"(?P<host>/[^,:'\\]*|\[[\w:.%]+\]|[^\s:/@,=\[\]'\\]+)(?::(?P<port>\d{1,5}))?", re.ASCII
+)
 
 
 class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +94,7 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
         known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
         for key in self.driver:
             if key in _OWN_OPTIONS:
-                raise ValueError(f"driver: {key!r} is set by {_OWN_OPTIONS[key]}, beside driver")
+                raise ValueError(f"driver: {key!r} is set by {_OWN_OPTIONS[key]}, not here")
             if key not in known:
                 raise ValueError(f"driver: {key!r} is no setting of libpq")
         if not self.addresses() and "service" not in self.driver:
@@ -120,6 +123,7 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
             **self.driver,
             **{key: value for key, value in named.items() if value is not None},
             **_parsed(self._address()),
+            "client_encoding": "UTF8",  # of names and messages, whatever the database's own
         }
         several = "," in str(settings.get("host", ""))
         if several and "target_session_attrs" not in settings:
@@ -182,7 +186,7 @@ def where(settings: dict[str, Any]) -> str:
     hosts = str(settings.get("host", settings.get("hostaddr"))).split(",")
     ports = str(settings.get("port", DEFAULT_PORT)).split(",")
     ports *= len(hosts) if len(ports) == 1 else 1
-    return ",".join(f"{host}:{port}" for host, port in zip(hosts, ports, strict=False))
+    return ",".join(f"{host}:{port or DEFAULT_PORT}" for host, port in zip(hosts, ports, strict=False))
 
 
 def _parsed(conninfo: str) -> dict[str, Any]:

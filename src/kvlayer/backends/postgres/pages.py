@@ -48,7 +48,7 @@ def read_rows(
     if convert is not None:
         found = [(key, convert(value)) for key, value in found]
     last = found[-1][0] if len(found) == rows else None
-    if any(value is None for _, value in found):
+    if [None for _, value in found if value is None]:
         known: _Found = dict(found)
         keys = _complete(session, sql, list(known), known)
         if len(keys) < len(found):

@@ -16,7 +16,6 @@ from kvlayer.backends.base import BackendTable
 from kvlayer.backends.postgres import names
 from kvlayer.backends.postgres.connections import Session
 from kvlayer.backends.postgres.statements import TableStatements
-from kvlayer.errors import NoSuchTable
 
 # A transaction locks each table that it makes or drops, with its indexes, and the server has room for some
 # thousand locks.
@@ -77,11 +76,9 @@ def list_namespaces(session: Session) -> list[tuple[str, str]]:
 
 
 def estimate_rows(session: Session, schema: str, table: BackendTable) -> int | None:
-    """The number of rows that the server last counted or guessed; None before it has."""
+    """The number of rows that the server last counted or guessed, -1 before it has; None: no such table."""
     found = session.execute(_ESTIMATE, (schema, names.table_name(table))).fetchone()
-    if found is None:
-        raise NoSuchTable(f"there is no table {table.name!r}")
-    return None if found[0] < 0 else round(found[0])
+    return None if found is None else round(found[0])
 
 
 def _create_schema(session: Session, schema: str, true_names: tuple[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from psycopg.sql import SQL, Identifier
@@ -122,10 +122,10 @@ class TableStatements:
             text = self._scans[variant] = self._text(template)
         return text
 
-    def to_parameters(self, values: Iterable[bytes]) -> list[Any]:
+    def to_parameters(self, values: list[bytes]) -> list[Any]:
         """kvlayer's bytes as what is sent."""
         convert = self.column.to_parameter
-        return list(values) if convert is None else list(map(convert, values))
+        return values if convert is None else list(map(convert, values))
 
     def to_parameter(self, value: bytes) -> Any:
         """As `to_parameters`, for one value."""
