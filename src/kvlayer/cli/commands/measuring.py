@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from kvlayer.cli.commands.arguments import KEYS, add_range, add_table, add_table_format, range_of
@@ -14,7 +13,6 @@ from kvlayer.cli.keys import format_key
 from kvlayer.cli.parser import Commands
 from kvlayer.cli.store import open_client
 from kvlayer.cli.terminal import (
-    duration,
     is_terminal,
     number,
     print_block,
@@ -74,7 +72,6 @@ def _count(arguments: argparse.Namespace) -> int:
 def _stats(arguments: argparse.Namespace) -> int:
     from kvlayer import tools
 
-    began = time.monotonic()
     with open_client(arguments) as client, progress("measuring") as report:
         asked = range_of(arguments, client.table(arguments.table).info)
         ranges = () if asked is None else (asked,)
@@ -84,8 +81,6 @@ def _stats(arguments: argparse.Namespace) -> int:
         return DONE
     total = measured.key_bytes + measured.value_bytes
     sys.stdout.write(f"{arguments.table}: {rows(measured.rows)}, {size(total)}\n")
-    if is_terminal(sys.stdout):
-        sys.stdout.write(f"read in {duration(time.monotonic() - began)}\n")
     if measured.rows:
         _print_histogram("keys", measured.key_bytes, measured.key_sizes, measured.rows)
         _print_histogram("values", measured.value_bytes, measured.value_sizes, measured.rows)
