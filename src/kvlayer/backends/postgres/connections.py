@@ -90,12 +90,9 @@ class Session:
         return self._connection.pgconn.transaction_status == TransactionStatus.IDLE
 
     def is_usable(self) -> bool:
-        """Whether it is idle, and the server has not ended it meanwhile: as the operating system knows,
-        since asking the server would take as long as reading a row."""
-        if self._poll.poll(0):  # nothing was asked, so this is a farewell, or a notice
-            with suppress(psycopg.Error):
-                self._connection.pgconn.consume_input()
-        return self.is_idle
+        """Whether the server has not ended the session meanwhile: as the operating system knows, since
+        asking the server would take as long as reading a row."""
+        return not self._poll.poll(0)  # nothing was asked, so whatever has come is a farewell
 
     def close(self) -> None:
         """Twice is fine."""

@@ -45,7 +45,7 @@ _ALL_OR_NOTHING: Final = ". All or nothing of this call may have been written"
 _A_PART: Final = ". A part of this call may have been done"
 
 _MISSING_TABLE: Final = (errors.UndefinedTable, errors.InvalidSchemaName)
-_CONFLICTS: Final = (errors.TransactionRollback, errors.ReadOnlySqlTransaction)
+_UNDONE: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.ReadOnlySqlTransaction)
 # Some servers let CREATE … IF NOT EXISTS fail when two clients run it at once.
 _RACES_OF_MAKERS: Final = (
     errors.UniqueViolation,
@@ -67,7 +67,7 @@ def classified(error: psycopg.Error, session: Session, *, makes_tables: bool = F
         return MaybeDoneError()
     if isinstance(error, errors.StatementCompletionUnknown):
         return MaybeDoneError()
-    if isinstance(error, _CONFLICTS) or (makes_tables and isinstance(error, _RACES_OF_MAKERS)):
+    if isinstance(error, _UNDONE) or (makes_tables and isinstance(error, _RACES_OF_MAKERS)):
         return NotDoneError()
     return error
 
