@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -67,6 +68,13 @@ def count_written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(RawTable, "put", put_and_count)
     return written
+
+
+def test_errors_pickle() -> None:
+    differing = tools.Differing("differs", tools.Comparison([], []))
+    for error in (tools.TransferError("x"), tools.BrokenDump("broken", 17), differing):
+        back = pickle.loads(pickle.dumps(error))
+        assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
 @pytest.mark.parametrize("jobs", [1, 4])
@@ -341,6 +349,7 @@ def dies(function):
     return step
 
 RawTable.put = dies(RawTable.put)
+RawTable.clear = dies(RawTable.clear)
 catalog.add_note = dies(catalog.add_note)
 catalog.replace_note = dies(catalog.replace_note)
 catalog.remove_notes = dies(catalog.remove_notes)
@@ -351,14 +360,17 @@ def client(name):
     return kvlayer.client(config, app_name="tools", namespace="test")
 
 with client("source") as source, client("target") as target:
-    tools.copy(source, target, resume=True, jobs=3)
+    tools.copy(source, target, jobs=3, **{sys.argv[3]: True})
 print(steps)
 """
 
 
-def run_copy(folder: Path, kill_at: int) -> subprocess.CompletedProcess[str]:
+def run_copy(folder: Path, kill_at: int, how: str = "resume") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", _COPY, str(folder), str(kill_at)], check=False, capture_output=True, text=True
+        [sys.executable, "-c", _COPY, str(folder), str(kill_at), how],
+        check=False,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -371,6 +383,26 @@ def test_killed_anywhere(sqlite_file: Files, tmp_path: Path, kill_at: int) -> No
     assert rows_of(target).keys() <= {info.name for info in target.tables() if info.incomplete}
     tools.copy(source, target, resume=True, verify=True)
     assert not any(info.incomplete for info in target.tables())
+
+
+@pytest.mark.parametrize("kill_at", range(1, 13))
+def test_killed_while_overwriting(sqlite_file: Files, tmp_path: Path, kill_at: int) -> None:
+    """What was there before is still there and complete, or the table says that it isn't, and goes."""
+    source, target = sqlite_file("source"), sqlite_file("target")
+    for table in ("first", "second"):
+        many(source, 1500, table)
+        target.setup_namespace({table: (int,)})
+        target.put(table, *(((-number,), b"old") for number in range(1, 100)))
+    before = rows_of(target)
+    assert run_copy(tmp_path, kill_at, "overwrite").returncode == -signal.SIGKILL
+    now = rows_of(target)
+    marked = [info.name for info in target.tables() if info.incomplete]
+    assert all(now[table] == before[table] for table in now if table not in marked)
+    if len(marked) < 2:
+        assert now == before
+        tools.copy(source, target, overwrite=True, verify=True)
+    else:
+        tools.copy(source, target, resume=True, verify=True)
 
 
 def test_killed_again_and_again(sqlite_file: Files, tmp_path: Path) -> None:
@@ -404,7 +436,7 @@ def test_ctrl_c(sqlite_file: Files, tmp_path: Path) -> None:
     source, target = sqlite_file("source"), sqlite_file("target")
     many(source, 50_000)
     with subprocess.Popen(
-        [sys.executable, "-c", _COPY, str(tmp_path), "-1"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", _COPY, str(tmp_path), "-1", "resume"], stderr=subprocess.PIPE, text=True
     ) as process:
         wait_until(lambda: has_rows(target))
         os.kill(process.pid, signal.SIGINT)

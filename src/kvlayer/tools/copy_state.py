@@ -80,11 +80,6 @@ class CopyState:
                 ranges[number] = RangeState(part.start, part.stop)
         return cls(source, destination, note, ranges)
 
-    @staticmethod
-    def note_of(note: dict[str, Any], ranges: list[RangeState]) -> dict[str, Any]:
-        """A note with the state of all ranges."""
-        return {**note, "ranges": [part.to_json() for part in ranges]}
-
     @property
     def rows(self) -> int:
         """Rows copied."""
@@ -115,9 +110,8 @@ class CopyState:
             self._save()
 
     def _save(self) -> None:
-        catalog.replace_note(
-            self.destination.backend, self.destination.name, self.note_of(self._note, self.ranges)
-        )
+        note = {**self._note, "ranges": [part.to_json() for part in self.ranges]}
+        catalog.replace_note(self.destination.backend, self.destination.name, note)
         self._save_at = time.monotonic() + SAVE_INTERVAL
 
 

@@ -66,11 +66,13 @@ def copy(
             filling.check_empty(destination, info)
         else:
             filling.check_schema(destination, info)
+    # All are marked before the first is emptied, so that whatever stops this here can be resumed.
+    begun = [
+        note or _mark(source, destination, info, overwrite) for info, note in zip(wanted, notes, strict=True)
+    ]
     states = [
-        _resumed(source, destination, info, note)
-        if note is not None
-        else _begun(source, destination, info, jobs, overwrite)
-        for info, note in zip(wanted, notes, strict=True)
+        _state(RawTable(source, info.name), destination, note, jobs)
+        for info, note in zip(wanted, begun, strict=True)
     ]
     _run(states, jobs, progress)
     catalog.remove_notes(destination._connected(), [info.name for info in wanted])
@@ -121,29 +123,36 @@ def _note_to_resume(source: Client, destination: Client, info: TableInfo) -> dic
     return note
 
 
-def _begun(source: Client, destination: Client, info: TableInfo, jobs: int, overwrite: bool) -> CopyState:
-    table = RawTable(source, info.name)
-    rows = table.estimate_rows()
-    pieces = 1 if jobs == 1 else jobs * _RANGES_PER_JOB
-    if rows is not None:
-        pieces = min(pieces, rows // _ROWS_WORTH_A_RANGE + 1)
+def _mark(source: Client, destination: Client, info: TableInfo, overwrite: bool) -> dict[str, Any]:
+    """Marks a table as incomplete; the note of a copy that has not begun yet has no ranges."""
     identity = _identity(source, info)
     note = {
         "reason": f"a copy of it from {identity['storage_type']} (app name {identity['app_name']!r},"
         f" namespace {identity['namespace']!r}) has not ended",
         "source": identity,
+        "clear": overwrite,
     }
-    ranges = [RangeState(start, stop) for start, stop in split(table, pieces)]
-    note = CopyState.note_of(note, ranges)
-    filled = filling.begin(destination, info, note, overwrite=overwrite)
-    return CopyState(table, filled, note, ranges)
+    filling.mark(destination, info, note, overwrite=overwrite)
+    return note
 
 
-def _resumed(source: Client, destination: Client, info: TableInfo, note: dict[str, Any]) -> CopyState:
-    # A killed copy may have left the note without the table.
-    destination.setup_namespace({info.name: info.key_types}, {info.name: info.value_type})
-    filled = RawTable(destination, info.name)
-    return CopyState.resumed(RawTable(source, info.name), filled, note)
+def _state(table: RawTable, destination: Client, note: dict[str, Any], jobs: int) -> CopyState:
+    """How far a copy got, as its note says; one that has not begun gets its ranges."""
+    begins = "ranges" not in note
+    filled = filling.make(destination, table.info, clear=begins and note.get("clear") is True)
+    if not begins:
+        return CopyState.resumed(table, filled, note)
+    ranges = [RangeState(start, stop) for start, stop in split(table, _pieces(table, jobs))]
+    state = CopyState(table, filled, note, ranges)
+    state.save()
+    return state
+
+
+def _pieces(table: RawTable, jobs: int) -> int:
+    """Into how many ranges a table is worth being divided."""
+    pieces = 1 if jobs == 1 else jobs * _RANGES_PER_JOB
+    rows = table.estimate_rows()
+    return pieces if rows is None else min(pieces, rows // _ROWS_WORTH_A_RANGE + 1)
 
 
 def _run(states: list[CopyState], jobs: int, progress: ProgressReport | None) -> None:

@@ -141,8 +141,9 @@ class _Loading:
         overwrite: bool,
     ) -> None:
         _check_target(client, info, overwrite)
-        note = {"reason": "a load of it has not ended", "operation": "load"}
-        self._table = filling.begin(client, info, note, overwrite=overwrite)
+        note = {"reason": "a load of it has not ended"}
+        filling.mark(client, info, note, overwrite=overwrite)
+        self._table = filling.make(client, info, clear=overwrite)
         self._writer = writer
         self._written: Future[None] | None = None
         self._reporter = reporter

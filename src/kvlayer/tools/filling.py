@@ -57,19 +57,23 @@ def check_empty(client: Client, wanted: TableInfo) -> None:
         raise TransferError(f"table {wanted.name!r} of {client!r} holds rows; overwrite it to replace them")
 
 
-def begin(client: Client, wanted: TableInfo, note: dict[str, Any], *, overwrite: bool) -> RawTable:
-    """Marks a table as incomplete, then makes it; with `overwrite` it is emptied.
+def mark(client: Client, wanted: TableInfo, note: dict[str, Any], *, overwrite: bool) -> None:
+    """Marks a table as incomplete, before it is made.
 
-    Raises TransferError where someone else has marked it meanwhile.
+    Raises TransferError where it is marked already, unless that is to be overwritten.
     """
     backend = client._connected()
     if not catalog.add_note(backend, wanted.name, note):
         if not overwrite:
             raise TransferError(f"table {wanted.name!r} of {client!r} is being filled by someone else")
         catalog.replace_note(backend, wanted.name, note)
+
+
+def make(client: Client, wanted: TableInfo, *, clear: bool) -> RawTable:
+    """Makes a table, and empties it if asked to."""
     client.setup_namespace({wanted.name: wanted.key_types}, {wanted.name: wanted.value_type})
     table = RawTable(client, wanted.name)
-    if overwrite:
+    if clear:
         table.clear()
     return table
 
