@@ -209,6 +209,15 @@ def test_a_client_that_knew_a_table_as_small_learns_that_it_is_not(
     assert len(opened.get(table, keys)) == 4
 
 
+def test_a_client_knows_of_large_values_that_it_wrote(opened: RedisBackend) -> None:
+    table = BackendTable("t")
+    opened.create_tables([table])
+    keys = [b"%d" % number for number in range(8)]
+    assert opened.get(table, keys) == [None] * 8
+    opened.put(table, [(key, LARGE) for key in keys])
+    assert len(opened.get(table, keys)) == 4
+
+
 def test_a_cleared_table_is_a_small_one_again(empty: RedisServer, opened: RedisBackend) -> None:
     table = BackendTable("t")
     opened.create_tables([table])

@@ -84,6 +84,8 @@ class RedisBackend(Backend):
                 f" than this server takes in one transaction ({limit}, by its client-query-buffer-limit);"
                 " nothing was written. put_many writes any number of rows"
             )
+        if size.is_large:
+            self._large[table] = True
         self._do(
             self._server.write,
             "put",
@@ -138,6 +140,8 @@ class RedisBackend(Backend):
         """Compares and writes in one step."""
         self._require_scripts("compare_and_put")
         large = value is not None and writing.Size.of([(key, value)]).is_large
+        if large:
+            self._large[table] = True
 
         def replace(once: counting.Once, keys: TableKeys) -> bool:
             return counting.replace(once, keys, [(key, expected, value)], large=large) is None
