@@ -10,18 +10,9 @@ from uuid import uuid4
 import pytest
 
 import kvlayer
-from cli.running import Kvlayer
+from cli.running import CITIES, Kvlayer
 from servers.postgres import PostgresServer
 from servers.redis import RedisServer
-
-CITIES = {
-    ("de", "Bonn", 2946447): "Bonn am Rhein",
-    ("de", "Köln", 2886242): "Köln am Rhein",
-    ("fr", "Nice", 2990440): "Nice la Belle",
-    ("fr", "Paris", 2988507): "Paris",
-    ("us", "Winchester, VA", 4794120): "Winchester",
-}
-"""What the table `cities` holds when a test begins."""
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,15 @@ import yaml
 
 COMMAND = [sys.executable, "-W", "error", "-m", "kvlayer.cli"]
 
+CITIES = {
+    ("de", "Bonn", 2946447): "Bonn am Rhein",
+    ("de", "Köln", 2886242): "Köln am Rhein",
+    ("fr", "Nice", 2990440): "Nice la Belle",
+    ("fr", "Paris", 2988507): "Paris",
+    ("us", "Winchester, VA", 4794120): "Winchester",
+}
+"""What the table `cities` holds when a test begins."""
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

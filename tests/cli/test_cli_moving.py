@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 import kvlayer
-from cli.conftest import CITIES
-from cli.running import COMMAND, Kvlayer
+from cli.running import CITIES, COMMAND, Kvlayer
 from cli.test_cli_rows import client_of
 
 OTHER = "sqlite:///other.db?app_name=atlas&namespace=demo"
@@ -98,6 +97,25 @@ class TestDump:
         assert "no table 'nothing'" in kvl("dump", "nothing", "all.dump", status=1).errors
         assert (kvl.folder / "all.dump").read_text() == "precious"
         assert [path.name for path in kvl.folder.glob("*.part")] == []
+
+    @pytest.mark.parametrize(("sign", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+    def test_an_interrupted_one_leaves_nothing(self, kvl: Kvlayer, sign: str, status: int) -> None:
+        (kvl.folder / "sitecustomize.py").write_text(
+            "import os, signal\n"
+            "from kvlayer.tools import dumping\n"
+            f"dumping.write_rows = lambda *_: os.kill(os.getpid(), signal.{sign})\n"
+        )
+        kvl.variables["PYTHONPATH"] = str(kvl.folder)
+        before = sorted(path.name for path in kvl.folder.iterdir())
+        done = subprocess.run(
+            [*COMMAND, "--config", "kvlayer.yaml", "dump", "all.dump"],
+            cwd=kvl.folder,
+            env=kvl.environment(),
+            check=False,
+            capture_output=True,
+        )
+        assert done.returncode == status
+        assert sorted(path.name for path in kvl.folder.iterdir() if path.name != "__pycache__") == before
 
     def test_into_a_folder_that_is_not_there(self, kvl: Kvlayer) -> None:
         assert "No such file or directory" in kvl("dump", "nowhere/all.dump", status=3).errors

@@ -11,8 +11,10 @@ import subprocess
 import pytest
 
 import kvlayer
-from cli.conftest import CITIES
-from cli.running import COMMAND, Kvlayer
+from cli.running import CITIES, COMMAND, Kvlayer
+from kvlayer.cli.commands.arguments import range_of
+from kvlayer.cli.failures import CommandError
+from kvlayer.cli.parser import build_parser
 
 KEYS = [
     "de,Bonn,2946447",
@@ -62,26 +64,28 @@ class TestOnEachStore:
 
 class TestRanges:
     @pytest.mark.parametrize(
-        ("words", "expected"),
+        ("words", "asked"),
         [
-            ((), KEYS),
-            (("fr",), KEYS[2:4]),
-            (("fr,P..",), KEYS[3:]),
-            (("..fr,Nice",), KEYS[:3]),
-            (("de,C..fr,O",), KEYS[1:3]),
-            (("--prefix", "fr,Paris"), KEYS[3:4]),
-            (("--start", "fr"), KEYS[2:]),
-            (("--end", "fr"), KEYS[:4]),
-            (("--start", "de,Köln", "--end", "fr,Nice"), KEYS[1:3]),
-            (("--limit", "2", "fr.."), KEYS[2:4]),
-            (("fr", "--reverse"), KEYS[3:1:-1]),
-            (("--limit", "0"), []),
-            (('["us"]',), KEYS[4:]),
-            (("zz",), []),
+            ((), None),
+            (("fr",), (("fr",), ("fr",))),
+            (("fr,P..",), (("fr", "P"), None)),
+            (("--prefix", "fr,Paris"), (("fr", "Paris"), ("fr", "Paris"))),
+            (("--start", "fr"), (("fr",), None)),
+            (("--end", "fr"), (None, ("fr",))),
+            (("--start", "-1", "--end", "fr,Nice"), (("-1",), ("fr", "Nice"))),
+            (("--limit", "2", "fr..", "--reverse"), (("fr",), None)),
+            (("-5,x..7",), (("-5", "x"), ("7",))),
+            (("--", "--x"), (("--x",), ("--x",))),
         ],
     )
-    def test_ranges(self, kvl: Kvlayer, words: tuple[str, ...], expected: list[str]) -> None:
-        assert kvl("keys", "cities", *words).lines == expected
+    def test_words(self, words: tuple[str, ...], asked: object) -> None:
+        table = kvlayer.TableInfo("cities", (str, str, int), str)
+        assert range_of(build_parser().parse_args(["keys", "cities", *words]), table) == asked
+
+    def test_rows(self, kvl: Kvlayer) -> None:
+        assert kvl("keys", "cities", "de,C..fr,O").lines == KEYS[1:3]
+        assert kvl("keys", "cities", "--limit", "1", "fr", "--reverse").lines == KEYS[3:4]
+        assert kvl("scan", "cities", "zz").lines == []
 
     @pytest.mark.parametrize(
         ("words", "complaint"),
@@ -89,12 +93,21 @@ class TestRanges:
             (("fr", "--prefix", "fr"), "give a RANGE, or --prefix, or --start and --end"),
             (("--prefix", "fr", "--end", "fr"), "give a RANGE, or --prefix, or --start and --end"),
             (("fr,Paris,x",), "part 3 of a key of table 'cities' is of type int"),
-            (("--limit", "-1"), "a number of rows is 0 or more"),
-            (("--limit", "some"), "invalid number of rows value: 'some'"),
         ],
     )
-    def test_what_is_none(self, kvl: Kvlayer, words: tuple[str, ...], complaint: str) -> None:
-        assert complaint in kvl("keys", "cities", *words, status=2).errors
+    def test_what_is_none(self, words: tuple[str, ...], complaint: str) -> None:
+        table = kvlayer.TableInfo("cities", (str, str, int), str)
+        with pytest.raises(CommandError, match=complaint):
+            range_of(build_parser().parse_args(["keys", "cities", *words]), table)
+
+    @pytest.mark.parametrize(
+        ("limit", "complaint"),
+        [("-1", "a number of rows is 0 or more"), ("some", "invalid number of rows value: 'some'")],
+    )
+    def test_limits(self, limit: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            build_parser().parse_args(["keys", "cities", "--limit", limit])
+        assert complaint in capsys.readouterr().err
 
     def test_no_table(self, kvl: Kvlayer) -> None:
         assert "no table 'nothing'" in kvl("keys", "nothing", status=1).errors

@@ -17,6 +17,9 @@ FAILED: Final = 3
 INTERRUPTED: Final = 130
 """By Ctrl-C; 128 and the signal's number, as shells have it."""
 
+TERMINATED: Final = 143
+"""By SIGTERM."""
+
 EXTRA: Final = frozenset({"rich", "shtab", "zstandard"})
 """The modules of the extra `kvlayer[cli]`."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import kvlayer
 import yakonfig
-from kvlayer.cli.failures import DONE, INTERRUPTED, explain
+from kvlayer.cli.failures import DONE, FAILED, INTERRUPTED, TERMINATED, explain
 from kvlayer.cli.parser import build_parser
 
 
@@ -24,7 +25,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in words
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _ended_by_sigterm():
         warnings.showwarning = _show_warning
         try:
             status = _run(words)
@@ -42,9 +43,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             if debug:
                 traceback.print_exc()
             if explained is None:
-                if debug:
-                    return 70
-                explained = f"{type(error).__name__}: {error} (a fault of kvlayer's; --debug shows where)", 70
+                explained = f"a fault of kvlayer's: {type(error).__name__} (--debug shows where)", FAILED
             message, status = explained
             _flush_output()
             sys.stderr.write(f"kvlayer: {message}\n")
@@ -58,6 +57,20 @@ def _run(words: list[str]) -> int:
         parser.error("a command is missing")
     command: Callable[[Any], int] = arguments.run
     return command(arguments)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Lets a command that is asked to end clean up, as it does after Ctrl-C."""
+
+    def end(*_: object) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
