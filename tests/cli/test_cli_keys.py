@@ -22,7 +22,7 @@ ONE = UUID(int=1)
 text = st.text(st.characters(codec="utf-8"))
 part_strategies = {
     str: text,
-    int: st.integers(),
+    int: st.integers() | st.sampled_from([10**5000, -(10**5000)]),
     UUID: st.uuids(),
     bytes: st.binary() | text.map(str.encode),
     float: st.floats(allow_nan=False).map(lambda number: number + 0.0),
@@ -60,6 +60,7 @@ def test_what_is_shown_can_be_an_end_of_a_range(
         ("fr,Paris,2988507", CITIES, ("fr", "Paris", 2988507)),
         ("fr,Paris,-5", CITIES, ("fr", "Paris", -5)),
         ("fr,Paris,+5", CITIES, ("fr", "Paris", 5)),
+        ("fr,Paris,-0xfF", CITIES, ("fr", "Paris", -255)),
         (",,0", CITIES, ("", "", 0)),
         (" fr , Paris , 5 ", CITIES, (" fr ", " Paris ", 5)),
         ('us,"Winchester, VA",1', CITIES, ("us", "Winchester, VA", 1)),

@@ -140,6 +140,7 @@ class TestFormats:
         kvl("put", "photos", "2", "--file", _file(kvl, b"\xff\x00\x1b[31m"))
         kvl("put", "photos", "3", "two\nlines, 日本")
         kvl("put", "photos", "4", "")
+        kvl("put", "photos", "5", "-", given=b"\xff" * 3_000_000)
         lines = kvl("scan", "photos", "--format", "table").lines
         assert lines[0] == "key (int)  value (bytes)"
         assert lines[1].startswith("1          xxx")
@@ -149,6 +150,7 @@ class TestFormats:
             "2          0xff001b5b33316d",
             "3          two\\nlines, 日本",
             '4          ""',
+            f"5          0x{'f' * 57}… 2.86 MiB",
         ]
         assert (
             kvl("scan", "photos", "1", "--format", "table", "--full").lines[1] == f"1          {'x' * 3000}"

@@ -58,6 +58,9 @@ class TestAtATerminal:
         assert (len(key), key[-1]) == (36, "…")
         assert value == "日本" * 2 + "日… 600 bytes"
 
+    def test_no_rows(self, kvl: Kvlayer) -> None:
+        assert kvl.terminal("scan", "photos").text == "no rows\n"
+
     def test_numbers_have_separators(self, kvl: Kvlayer) -> None:
         with client_of(kvl) as client:
             client.put_many("photos", (((number,), b"") for number in range(1234)))

@@ -23,7 +23,7 @@ _QUOTED: Final = r'"(?P<quoted>(?:[^"]|"")*)"'
 _PART: Final = re.compile(_QUOTED + r"|(?P<plain>[^,]*)")
 _PART_OF_RANGE: Final = re.compile(_QUOTED + r"|(?P<plain>(?:(?!\.\.)[^,])*)")
 _HEX: Final = re.compile(r"0x((?:[0-9a-fA-F]{2})*)")
-_INT: Final = re.compile(r"[+-]?[0-9]+")
+_INT: Final = re.compile(r"[+-]?[0-9]+|[+-]?0x[0-9a-fA-F]+")
 _TO: Final = ".."
 
 
@@ -84,7 +84,15 @@ def _format_part(part: Any) -> str | None:
         return _quoted(text) if text.startswith("0x") else _quoted_if_needed(text)
     if isinstance(part, str):
         return _quoted_if_needed(part) if part.isprintable() else None
-    return repr(part) if isinstance(part, float) else str(part)
+    return scalar_text(part)
+
+
+def scalar_text(value: Any) -> str:
+    """An int, a float or a UUID as `parse_scalar` takes it."""
+    try:
+        return repr(value) if isinstance(value, float) else str(value)
+    except ValueError:  # an int of more decimal digits than Python makes or reads
+        return hex(value)
 
 
 def _quoted_if_needed(text: str) -> str:
@@ -174,7 +182,7 @@ def parse_scalar(text: str, kind: type) -> Any:
     if kind is int and not _INT.fullmatch(text):
         raise ValueError(f"{text!r} is no integer")
     try:
-        return kind(text)
+        return int(text, 16) if kind is int and "x" in text else kind(text)
     except ValueError:
         what = {int: "an integer of a size that can be stored", float: "a number", UUID: "a UUID"}[kind]
         raise ValueError(f"{text!r} is not {what}") from None

@@ -15,7 +15,7 @@ from shutil import get_terminal_size
 from typing import Any, Final, TypeAlias
 
 from kvlayer.catalog import TableInfo
-from kvlayer.cli.keys import format_key
+from kvlayer.cli.keys import format_key, scalar_text
 from kvlayer.cli.terminal import has_colours, is_terminal, size
 from kvlayer.keys import Key, type_names
 from kvlayer.values import ValueCodec
@@ -31,6 +31,9 @@ _KEY_SHARE: Final = 0.6
 """Most of the width that keys may take from values."""
 
 _CUT: Final = "…"
+
+_MORE_THAN_A_LINE: Final = 10_000
+"""As much of a long value as has to be looked at to show its beginning."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -59,7 +62,7 @@ def write_rows(rows: Rows, listing: Listing, output_format: str) -> int:
 def text_of(value: Any) -> str | None:
     """A value as text; None for bytes that are none."""
     if not isinstance(value, bytes):
-        return repr(value) if isinstance(value, float) else str(value)
+        return value if isinstance(value, str) else scalar_text(value)
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -67,11 +70,12 @@ def text_of(value: Any) -> str | None:
     return None if _CONTROL.search(text) else text
 
 
-def shown(value: Any) -> str:
-    """A value in one line: text with its odd characters escaped, or hex."""
+def shown(value: Any, most: int | None = None) -> str:
+    """A value in one line: text with its odd characters escaped, or hex; of `most` characters or bytes."""
     text = text_of(value)
     if text is None:
-        return f"0x{value.hex()}"
+        return f"0x{value[:most].hex()}"
+    text = text[:most]
     if text.isprintable():
         return text
     return "".join(
@@ -120,9 +124,9 @@ def _write_table(rows: Rows, listing: Listing) -> int:
 
 def _cell(value: Any, room: int | None) -> str:
     """A value in so many columns (None: whole); one that is cut says how large it is."""
-    text = shown(value) or '""'
     if room is None:
-        return text
+        return shown(value) or '""'
+    text = shown(value, _MORE_THAN_A_LINE) or '""'
     length = len(value) if isinstance(value, bytes) else len(str(value).encode())
     mark = f"{_CUT} {size(length)}"
     return cut(text, room, mark if len(mark) * 2 <= room else _CUT)
@@ -148,7 +152,7 @@ def as_bytes(value: Any) -> bytes:
     """A value as it goes into a file: bytes as they are, text as UTF-8, numbers as text."""
     if isinstance(value, bytes):
         return value
-    return value.encode() if isinstance(value, str) else repr(value).encode()
+    return (value if isinstance(value, str) else scalar_text(value)).encode()
 
 
 def _write_csv(rows: Rows, listing: Listing) -> int:

@@ -13,6 +13,7 @@ from kvlayer.cli.keys import format_key, parse_key
 from kvlayer.cli.output import Listing, Rows, as_bytes, default_format, write_rows
 from kvlayer.cli.parser import CommandParser, Commands
 from kvlayer.cli.store import open_client
+from kvlayer.cli.terminal import say
 from kvlayer.keys import Key
 
 _RANGES = f"{KEYS}\n\nA RANGE is fr,P..fr,Q, or fr for all keys that begin with fr."
@@ -90,7 +91,9 @@ def _list(arguments: argparse.Namespace, *, values: bool) -> int:
             keys = table.scan_keys(*ranges, reverse=arguments.reverse, limit=arguments.limit)
             rows = ((key, None) for key in keys)
         listing = Listing(table.info, values, arguments.full)
-        write_rows(rows, listing, arguments.format or default_format())
+        count = write_rows(rows, listing, arguments.format or default_format())
+    if not count:
+        say("no rows")
     return DONE
 
 
