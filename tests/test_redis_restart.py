@@ -13,6 +13,7 @@ import pytest
 
 import kvlayer
 from servers.process import free_port
+from servers.proxy import LossyProxy
 from servers.redis import RedisServer
 
 ROWS = 5000
@@ -32,6 +33,10 @@ def client(server: RedisServer, **more: Any) -> kvlayer.Client:
         {"t": (int,), "n": (str,), "f": (str,)}, {"n": kvlayer.COUNTER, "f": kvlayer.ACCUMULATOR}
     )
     return kvl
+
+
+def through(proxy: LossyProxy, server: RedisServer) -> kvlayer.Client:
+    return client(server, storage_addresses=[f"127.0.0.1:{proxy.port}"])
 
 
 @pytest.fixture
@@ -136,29 +141,33 @@ def test_retries_end(server: RedisServer) -> None:
             kvl.put("t", ((0,), b"zero"))
 
 
-@pytest.mark.parametrize("table", ["n", "f"])
-def test_what_may_have_been_done_is_not_repeated(server: RedisServer, table: str) -> None:
-    """The server gets the increment, and does it, but the answer comes too late."""
-    with client(server, timeout=0.4) as kvl, client(server) as other:
-        kvl.increment(table, (("a",), 1))
-        backend: Any = kvl._connected()
-        do_once = backend._server.write_once
-
-        def hang(what: str, action: Callable[[Any], Any]) -> Any:
-            def hanging_action(driver: Any) -> Any:
-                server.process.pause()
-                try:
-                    return action(driver)
-                finally:
-                    server.process.resume()
-
-            return do_once(what, hanging_action)
-
-        backend._server.write_once = hang
+@pytest.mark.parametrize(("table", "number"), [("n", int), ("f", float)])
+def test_what_may_have_been_done_is_not_repeated(
+    server: RedisServer, table: str, number: type[int] | type[float]
+) -> None:
+    """The server does it, but the connection breaks before the answer."""
+    with LossyProxy(server.port) as proxy, through(proxy, server) as kvl:
+        assert kvl.increment(table, (("a",), 1)) == [1]
+        proxy.lose_answer(b"EVALSHA")
         with pytest.raises(kvlayer.StorageError, match="not known whether this call was written") as error:
             kvl.increment(table, (("a",), 1))
         assert error.value.retryable
-        assert list(other.get(table, ("a",))) == [(("a",), 2)]
+        assert list(kvl.get(table, ("a",))) == [(("a",), 2)]
+        proxy.lose_answer(b"EVALSHA")
+        with pytest.raises(kvlayer.StorageError, match="not known whether this call was written"):
+            kvl.compare_and_put(table, ("a",), number(2), number(3))
+        assert list(kvl.get(table, ("a",))) == [(("a",), 3)]
+
+
+def test_what_may_be_done_twice_is_repeated(server: RedisServer) -> None:
+    with LossyProxy(server.port) as proxy, through(proxy, server) as kvl:
+        for value in (b"1", b"x" * 2_000_000):
+            proxy.lose_answer(b"EVALSHA" if len(value) == 1 else b"EXEC")
+            kvl.put("t", ((0,), value))
+            assert list(kvl.get("t", (0,))) == [((0,), value)]
+        proxy.lose_answer(b"HDEL")
+        kvl.delete("t", (0,))
+        assert list(kvl.scan("t")) == []
 
 
 def test_a_server_restarted_under_load_loses_nothing(server: RedisServer, kvl: kvlayer.Client) -> None:
