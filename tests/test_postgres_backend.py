@@ -7,6 +7,7 @@ import random
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -430,3 +431,18 @@ class TestOddServers:
         """What is acknowledged survives only if the server is set so."""
         assert opened().capabilities.durable
         assert not opened(driver={"options": "-c synchronous_commit=off"}).capabilities.durable
+
+
+def test_a_service_and_a_password_file(
+    opened: Opener, server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, passwords = tmp_path / "services", tmp_path / "passwords"
+    services.write_text(f"[kv]\nhost=127.0.0.1\nport={server.port}\nuser=admin\ndbname=kvlayer\n")
+    passwords.write_text(f"127.0.0.1:{server.port}:*:admin:{PASSWORD}\n")
+    passwords.chmod(0o600)
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    driver = {"service": "kv", "passfile": str(passwords)}
+    backend = opened(storage_addresses=[], username=None, password=None, dbname=None, driver=driver)
+    assert backend.ping()["where"] == "service kv"
+    socket = opened(storage_addresses=[f"{server.folder}:{server.port}"])
+    assert socket.ping()["database"] == "kvlayer"

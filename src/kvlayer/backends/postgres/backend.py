@@ -31,7 +31,7 @@ from kvlayer.backends.postgres.failures import (
 )
 from kvlayer.backends.postgres.statements import TableStatements
 from kvlayer.backends.retry import repeating
-from kvlayer.errors import NoSuchTable
+from kvlayer.errors import NoSuchTable, StorageError
 
 _Result = TypeVar("_Result")
 _Item = TypeVar("_Item")
@@ -290,8 +290,10 @@ class PostgresBackend(Backend):
             return self._run(
                 f"{operation} of table {table.name!r}", action, writes=writes, repeatable=repeatable
             )
-        except psycopg.Error as error:
-            raise self._no_such_table(table) from error
+        except StorageError as error:
+            if is_missing_table(error.__cause__):
+                raise self._no_such_table(table) from error.__cause__
+            raise
 
     def _no_such_table(self, table: BackendTable) -> NoSuchTable:
         return NoSuchTable(f"there is no table {table.name!r} in namespace {self._namespace!r}")
@@ -308,7 +310,7 @@ class PostgresBackend(Backend):
     ) -> _Result:
         """Does it on some connection, and again where that is safe and may help.
 
-        Raises StorageError, BadKey, and psycopg's error for a table that isn't there.
+        Raises StorageError, or BadKey for what a column can't hold.
         """
 
         attempts = Attempts(operation, writes=writes, whole=whole)
@@ -333,8 +335,6 @@ class PostgresBackend(Backend):
         try:
             return repeating(attempt, on=repeated, within=self._retry_seconds)
         except psycopg.Error as error:
-            if is_missing_table(error):
-                raise
             raise explain(error, self._where, attempts) from error
         except (NotConnectedError, NotDoneError, MaybeDoneError, PoolExhaustedError) as error:
             raise explain(error, self._where, attempts) from error.__cause__

@@ -25,6 +25,7 @@ _Row = tuple[Any, ...]
 
 _GRACE_SECONDS: Final = 5.0  # by which the client waits longer than the server works
 _IDLE_SECONDS: Final = 300.0
+_MOST_PREPARED: Final = 1000  # statements; a program with a hundred tables uses several on each
 
 
 class NotConnectedError(Exception):
@@ -61,6 +62,7 @@ class Session:
         """Connects. Raises psycopg.Error."""
         self._connection = _Connection.connect(autocommit=True, **settings)
         self._connection.patience = statement_timeout + _GRACE_SECONDS
+        self._connection.prepared_max = _MOST_PREPARED
         self._cursor = self._connection.cursor(binary=True)
         self._prepare = prepare
         self._poll = select.poll()
@@ -78,7 +80,7 @@ class Session:
 
     def command(self, statement: Composed) -> None:
         """Runs a statement that takes no parameters, of those that can't be prepared."""
-        self._cursor.execute(statement)
+        self._cursor.execute(statement, prepare=False)
 
     def transaction(self) -> Any:
         """A context in which all statements are done, or none."""

@@ -56,7 +56,7 @@ _RACES_OF_MAKERS: Final = (
 )
 
 
-def is_missing_table(error: psycopg.Error) -> bool:
+def is_missing_table(error: BaseException | None) -> bool:
     """Whether the statement failed because its table isn't there."""
     return isinstance(error, _MISSING_TABLE)
 

@@ -161,6 +161,7 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
                 "lock_timeout": _milliseconds(self.lock_timeout),
                 "idle_in_transaction_session_timeout": _milliseconds(self.statement_timeout),
                 "default_transaction_isolation": r"read\ committed",
+                "search_path": "pg_catalog",  # tables are always named with their schema
                 "enable_seqscan": "off",
                 "enable_bitmapscan": "off",
                 "plan_cache_mode": "force_generic_plan",

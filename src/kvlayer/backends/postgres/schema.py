@@ -55,7 +55,9 @@ def drop_namespace(session: Session, app_name: str, namespace: str) -> None:
     there = [name for (name,) in session.execute(_FIND_TABLES, (schema,)).fetchall()]
     for at in range(0, len(there) - _MOST_TABLES, _MOST_TABLES):
         some = [Identifier(schema, name) for name in there[at : at + _MOST_TABLES]]
-        session.command(SQL("DROP TABLE IF EXISTS {}").format(SQL(", ").join(some)))
+        with session.transaction():
+            session.execute(_LOCK, (names.lock_number(schema),))
+            session.command(SQL("DROP TABLE IF EXISTS {}").format(SQL(", ").join(some)))
     with session.transaction():
         session.execute(_LOCK, (names.lock_number(schema),))
         session.command(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))
