@@ -109,6 +109,17 @@ class TestConfig:
         assert found["namespace"] == ("c", "flag --namespace")
         assert found["password"] == ("***", "environment, KVLAYER_PASSWORD")
 
+    def test_of_a_password_file(self, kvl: Kvlayer) -> None:
+        (kvl.folder / "secret").write_text("hunter2\n")
+        (kvl.folder / "redis.yaml").write_text(
+            "kvlayer: {storage_type: redis, storage_addresses: h, password_file: secret, app_name: '${A}',"
+            " namespace: b}"
+        )
+        found = sources(kvl, "--config", "redis.yaml")
+        assert found["password"] == ("***", "password_file")
+        assert found["password_file"] == ("secret", "redis.yaml:1")
+        assert found["app_name"] == ("${A}", "redis.yaml:1")
+
     def test_of_included_files(self, kvl: Kvlayer) -> None:
         (kvl.folder / "outer.yaml").write_text("# comment\nkvlayer: !include_yaml inner/store.yaml\n")
         (kvl.folder / "inner").mkdir()

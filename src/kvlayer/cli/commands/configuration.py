@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ from kvlayer.cli.failures import DONE
 from kvlayer.cli.parser import Commands
 from kvlayer.cli.store import settings
 from kvlayer.cli.terminal import print_table
-from kvlayer.config import PASSWORD_VARIABLE, Settings
+from kvlayer.config import PASSWORD_VARIABLE, CommonOptions, Settings
 
 if TYPE_CHECKING:
     from kvlayer.cli.lines import Lines
@@ -73,8 +72,9 @@ def _values(checked: Settings, arguments: argparse.Namespace) -> Iterator[_Value
     for option, effective in defaults.items():
         source = given.source(option)
         value = effective if source is None else given.value(option)
-        if option == "password" and source is None and PASSWORD_VARIABLE in os.environ:
-            source = f"environment, {PASSWORD_VARIABLE}"
+        if option == "password" and source is None and effective is not None:
+            in_file = given.value("password_file") is not None
+            source = "password_file" if in_file else f"environment, {PASSWORD_VARIABLE}"
         hidden = yakonfig.redact({option: value})[option]
         yield _Value(option, hidden, source or "default")
 
@@ -101,7 +101,9 @@ class _Given:
         if value is None:
             return None
         place = self._place(option)
-        names = _REFERENCE.findall(json.dumps(value, default=str))
+        # What is kvlayer's own is taken as it stands.
+        common = option in CommonOptions.__struct_fields__
+        names = [] if common else _REFERENCE.findall(json.dumps(value, default=str))
         return f"environment, {', '.join(names)} ({place})" if names and place else place
 
     def _place(self, option: str) -> str | None:
