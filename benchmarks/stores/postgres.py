@@ -22,14 +22,14 @@ from kvlayer.backends.postgres import PostgresBackend
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
 from servers.postgres import PostgresServer  # the tests know how to start one
 
-_MAKE: Final = "CREATE TABLE bare (k bytea PRIMARY KEY, v bytea NOT NULL)"
+_MAKE: Final = "CREATE TABLE public.bare (k bytea PRIMARY KEY, v bytea NOT NULL)"
 _PUT: Final = """
-    INSERT INTO bare SELECT * FROM unnest(%b::bytea[], %b::bytea[])
+    INSERT INTO public.bare SELECT * FROM unnest(%b::bytea[], %b::bytea[])
     ON CONFLICT (k) DO UPDATE SET v = excluded.v"""
-_GET: Final = "SELECT k, v FROM bare WHERE k = ANY(%b)"
-_SCAN: Final = "SELECT k, v FROM bare WHERE k >= %b ORDER BY k LIMIT %b"
-_SCAN_KEYS: Final = "SELECT k FROM bare WHERE k >= %b ORDER BY k LIMIT %b"
-_DELETE: Final = "DELETE FROM bare WHERE k = ANY(%b)"
+_GET: Final = "SELECT k, v FROM public.bare WHERE k = ANY(%b)"
+_SCAN: Final = "SELECT k, v FROM public.bare WHERE k >= %b ORDER BY k LIMIT %b"
+_SCAN_KEYS: Final = "SELECT k FROM public.bare WHERE k >= %b ORDER BY k LIMIT %b"
+_DELETE: Final = "DELETE FROM public.bare WHERE k = ANY(%b)"
 
 
 class BarePsycopg(Contender):
@@ -40,7 +40,7 @@ class BarePsycopg(Contender):
     def __init__(self, settings: dict[str, Any]) -> None:
         self._connection = psycopg.connect(autocommit=True, **settings)
         self._cursor = self._connection.cursor(binary=True)
-        self._cursor.execute("DROP TABLE IF EXISTS bare")
+        self._cursor.execute("DROP TABLE IF EXISTS public.bare")
         self._cursor.execute(_MAKE)
 
     def put(self, rows: list[tuple[Any, bytes]]) -> None:
@@ -69,7 +69,7 @@ class BarePsycopg(Contender):
         self._cursor.execute(_DELETE, (keys,), prepare=True)
 
     def close(self) -> None:
-        self._cursor.execute("DROP TABLE bare")
+        self._cursor.execute("DROP TABLE public.bare")
         self._connection.close()
 
 
