@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -244,6 +245,35 @@ class TestAtTheEndOfAPipe:
                 output.close()
                 assert errors.read() == b""
                 assert process.wait(timeout=60) == 0
+
+
+class TestClosedStreams:
+    @pytest.mark.parametrize(
+        ("command", "status", "complaint"),
+        [
+            ("keys cities >&-", 0, ""),
+            ("get cities fr,Never,0 >&-", 1, "kvlayer: table 'cities' has no fr,Never,0\n"),
+            (
+                "clear cities <&-",
+                2,
+                "kvlayer: this asks for a confirmation, and there is no terminal to ask at: give --yes\n",
+            ),
+            ("keys nothing 2>&-", 1, ""),
+        ],
+    )
+    def test_are_none(self, kvl: Kvlayer, command: str, status: int, complaint: str) -> None:
+        bash = shutil.which("bash")
+        assert bash is not None
+        program = [*COMMAND, "--config", "kvlayer.yaml"]
+        done = subprocess.run(
+            [bash, "-c", f"{' '.join(program)} {command}"],
+            cwd=kvl.folder,
+            env=kvl.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (status, "", complaint)
 
 
 def _file(kvl: Kvlayer, content: bytes) -> str:

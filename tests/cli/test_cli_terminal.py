@@ -42,6 +42,17 @@ def test_sizes(count: int, text: str) -> None:
     assert size(count) == text
 
 
+def test_on_each_store(each: Kvlayer) -> None:
+    assert "cities" in each.terminal("tables").text
+    shown = each.terminal("scan", "cities", "fr", "--reverse").text.splitlines()
+    assert shown[1:] == ["fr,Paris,2988507     Paris", "fr,Nice,2990440      Nice la Belle"]
+    assert "█" in each.terminal("stats", "cities").text
+    each.terminal("delete", "cities", "fr..", typed="y\n", status=2)  # a range is given by flags
+    assert each.terminal("delete", "cities", "--start", "fr", typed="y\n").text.endswith("3 rows removed\n")
+    each.terminal("clear", "cities", typed="cities\n")
+    assert each.terminal("keys", "cities").text == "no rows\n"
+
+
 class TestAtATerminal:
     def test_rows_come_as_a_table(self, kvl: Kvlayer) -> None:
         shown = kvl.terminal("scan", "cities", "fr")

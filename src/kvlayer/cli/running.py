@@ -20,6 +20,7 @@ from kvlayer.cli.parser import build_parser
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns the exit status; see `kvlayer.cli.main`."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever a terminal can't show must not end the command
             stream.reconfigure(errors="backslashreplace")
@@ -57,6 +58,14 @@ def _run(words: list[str]) -> int:
         parser.error("a command is missing")
     command: Callable[[Any], int] = arguments.run
     return command(arguments)
+
+
+def _open_closed_streams() -> None:
+    """Puts /dev/null where the shell closed a stream (`>&-`), before a file of the store takes its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 @contextlib.contextmanager

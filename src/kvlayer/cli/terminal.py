@@ -20,8 +20,8 @@ _WIDE: Final = 10_000
 
 
 def is_terminal(stream: IO[Any]) -> bool:
-    """Whether somebody looks at it; a closed stream is none."""
-    return not stream.closed and stream.isatty()
+    """Whether somebody sits at it."""
+    return stream.isatty()
 
 
 def has_colours(stream: IO[Any]) -> bool:
