@@ -29,6 +29,7 @@ format: $(VENV)/.dev ## rewrite the code as `check` wants it
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.bench ## ratios against the bare stores
+	@$(BIN)/python tests/servers/install.py
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the environment and all that was built

@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.console import Console
 
-from benchmarks import batch_sizes, memory, report, small_range
+from benchmarks import batch_sizes, memory, report, small_range, transfer
 from benchmarks.harness import Measurement, Progress, compare
 from benchmarks.report import Results
 from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
@@ -20,15 +20,17 @@ from benchmarks.workload import Workload
 _DESCRIPTION: Final = """\
 Measures kvlayer against the bare stores below it, in one run, and prints how they compare.
 
-Sections (all but those that need a server, unless --only names some):
+Sections (all, unless --only names some):
   sqlite   put, get, scan, scan_keys, delete against the sqlite3 module
   local    the same against a sorted dict
   keys     encode and decode against FoundationDB's tuple layer (needs the package foundationdb)
   range    the time of a range of ten rows in a large table in memory
   batches  what a row costs in batches of 1 to 10,000
   memory   peak memory of put_many and scan of millions of rows on sqlite; takes minutes
+  dump     what a row costs to dump from a database file
   redis    like sqlite, against redis-py; starts a redis-server for it
   postgres like sqlite, against psycopg; starts a PostgreSQL server for it
+  copy     copies between stores against the slower side's own bulk rate; starts both servers
 
 Times are microseconds for a row, of kvlayer and of what it is compared with; of the best round.
 A ratio of 0.8 says that kvlayer moves rows at 0.8 times the rate of the bare store. It is that of
@@ -38,7 +40,7 @@ machine was busy: run again.
 
 _EXAMPLES: Final = """\
 examples:
-  python -m benchmarks                                         all that needs no server
+  python -m benchmarks                                         all of it; some twenty minutes
   python -m benchmarks --only sqlite --only local              two sections
   python -m benchmarks --only sqlite --rows 20000 --rounds 1   a first look
   python -m benchmarks --markdown docs/performance.md          write the figures into the document
@@ -83,11 +85,13 @@ def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Call
             [comparison(store) for store in EMBEDDED], options.rows, options.rounds, progress
         ),
         "memory": lambda: memory.measure(options.memory_rows, progress),
+        "dump": lambda: transfer.measure_dump(options.rows, options.rounds, progress),
         **{store: comparing(store) for store in WITH_SERVER},
+        "copy": lambda: transfer.measure_copies(options.rows, options.rounds, progress),
     }
 
 
-_WITHOUT_SERVER: Final = (*EMBEDDED, "keys", "range", "batches", "memory")
+_SECTIONS: Final = (*EMBEDDED, "keys", "range", "batches", "memory", "dump", *WITH_SERVER, "copy")
 
 
 def _at_least_1(text: str) -> int:
@@ -114,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only",
         action="append",
-        choices=(*_WITHOUT_SERVER, *WITH_SERVER),
+        choices=_SECTIONS,
         help="run this section; may be repeated",
     )
     for flag, default, text in numbers:
@@ -154,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 errors.print(text)
 
         for name, run in _sections(options, progress).items():
-            if name in (options.only or _WITHOUT_SERVER):
+            if name in (options.only or _SECTIONS):
                 results[name] = run()
                 report.show(console, name, results[name])
     if options.json is not None:

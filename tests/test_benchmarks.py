@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import pytest
 from benchmarks import batch_sizes, harness, memory, report, small_range
-from benchmarks.__main__ import main
+from benchmarks.__main__ import _SECTIONS, main
 from benchmarks.harness import OPERATIONS, Comparison, Contender, Figure, Measurement
-from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
+from benchmarks.stores import WITH_SERVER, comparison
 from benchmarks.workload import KEY_TYPES, VALUE_BYTES, Workload, scattered_pairs
 
 from kvlayer.keys import KeyCodec
@@ -246,7 +246,7 @@ class TestCommand:
         assert '`make bench ARGS="--only local --rows 100 --rounds 1"`' in text
         assert str(tmp_path) not in text
 
-    def test_sections_with_a_server_run_only_when_named(
+    def test_all_sections_run_unless_some_are_named(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         ran = []
@@ -259,16 +259,17 @@ class TestCommand:
 
         monkeypatch.setattr("benchmarks.__main__._sections", sections)
         main([])
-        assert ran == ["local", "keys"]
+        assert ran == ["local", "keys", *WITH_SERVER]
+        ran.clear()
         main(["--only", WITH_SERVER[0]])
-        assert ran[2:] == [WITH_SERVER[0]]
+        assert ran == [WITH_SERVER[0]]
         assert "sqlite3" in capsys.readouterr().out
 
     def test_the_document_has_a_place_for_each_section(self, tmp_path: Path) -> None:
         document = tmp_path / "performance.md"
         document.write_bytes(Path(__file__).parents[1].joinpath("docs", "performance.md").read_bytes())
-        report.rewrite(document, dict.fromkeys((*EMBEDDED, "keys", "range", "batches", "memory"), "block"))
-        assert document.read_text("utf-8").count("block\n<!-- end of benchmark -->") == 6
+        report.rewrite(document, dict.fromkeys(_SECTIONS, "block"))
+        assert document.read_text("utf-8").count("block\n<!-- end of benchmark -->") == len(_SECTIONS)
 
     @pytest.mark.parametrize("arguments", [["--rows", "0"], ["--rounds", "x"], ["--only", "riak"]])
     def test_refuses_nonsense(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ EMBEDDED: Final = ("sqlite", "local")
 """Storage types that run wherever kvlayer does."""
 
 WITH_SERVER: Final = ("redis", "postgres")
-"""Storage types that need a driver and a server; they run only when they are named."""
+"""Storage types that need a driver and a server; it is started for the run."""
 
 
 def comparison(store: str) -> Comparison:

@@ -9,12 +9,13 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 from uuid import UUID
 
 from kvlayer import catalog, config
-from kvlayer.backends.base import Backend, Capabilities
+from kvlayer.backends.base import Backend, BackendTable, Capabilities
 from kvlayer.catalog import TableInfo
 from kvlayer.definition import Definition
 from kvlayer.errors import (
@@ -29,6 +30,8 @@ from kvlayer.ranges import Range, byte_ranges
 from kvlayer.stats import Operation, Recorder, Totals
 from kvlayer.table import Table
 from kvlayer.values import ValueCodec, ValueType
+
+_ATTEMPTS: Final = 10
 
 KeyTypes: TypeAlias = Sequence[type] | int
 """The type of each part of a table's keys, or n for n UUIDs."""
@@ -137,12 +140,7 @@ class Client:
             name: self._table_options(name, types, options.get(name, {}), backend.capabilities)
             for name, types, _ in wanted
         }
-        definitions = [
-            Definition(info, backend.capabilities, encoded_options[info.name])
-            for info in catalog.agree(backend, wanted)
-        ]
-        backend.create_tables([definition.stored for definition in definitions])
-        for definition in definitions:
+        for definition in self._make(backend, wanted, encoded_options):
             self._tables[definition.info.name] = Table(self, definition.info.name, definition)
 
     def tables(self) -> list[TableInfo]:
@@ -293,6 +291,31 @@ class Client:
         if info is None:
             raise NoSuchTable(f"no table {name!r} in {self!r}; setup_namespace makes it")
         return Definition(info, backend.capabilities)
+
+    def _make(
+        self,
+        backend: Backend,
+        wanted: Sequence[tuple[str, tuple[type, ...], ValueType | None]],
+        options: Mapping[str, Mapping[str, Any]],
+    ) -> list[Definition]:
+        """Enters tables into the catalogue, then makes them, until what was made is what stands there.
+
+        Another client may drop the namespace in between: rows written into tables made then would be
+        where nobody looks.
+        """
+        made: list[BackendTable] = []
+        for _ in range(_ATTEMPTS):
+            definitions = [
+                Definition(info, backend.capabilities, options[info.name])
+                for info in catalog.agree(backend, wanted)
+            ]
+            tables = [definition.stored for definition in definitions]
+            if tables == made:
+                return definitions
+            with suppress(NoSuchTable):
+                backend.create_tables(tables)
+                made = tables
+        raise StorageError("the namespace kept being dropped while tables were set up", retryable=True)
 
     def _table_options(
         self, table: str, types: tuple[type, ...], given: Mapping[str, Any], capabilities: Capabilities

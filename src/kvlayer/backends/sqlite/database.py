@@ -24,7 +24,7 @@ LOG_BYTES: Final = 64 * 2**20
 
 _CHECKPOINT_PAGES: Final = 4000  # 16 MB: fewer copies of the same pages than at SQLite's 4 MB
 _CHECKPOINT_MILLISECONDS: Final = 500
-_CACHE_KIB: Final = 64 * 1024  # of each connection, at most; more gained nothing that was measured
+_CACHE_KIB: Final = 16 * 1024  # of each connection, at most; more gained nothing that was measured
 
 # For the 20 or so statements of each of some 25 tables in use.
 _CACHED_STATEMENTS: Final = 512
