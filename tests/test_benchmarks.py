@@ -13,7 +13,7 @@ import pytest
 from benchmarks import batch_sizes, harness, memory, report, small_range
 from benchmarks.__main__ import _SECTIONS, main
 from benchmarks.harness import OPERATIONS, Comparison, Contender, Figure, Measurement
-from benchmarks.stores import WITH_SERVER, comparison
+from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import KEY_TYPES, VALUE_BYTES, Workload, scattered_pairs
 
 from kvlayer.keys import KeyCodec
