@@ -41,6 +41,10 @@ def test_what_is_shown_can_be_typed(typed: tuple[tuple[type, ...], tuple[object,
     assert parse_key(shown, table) == key
 
 
+def test_a_key_does_not_look_like_a_flag() -> None:
+    assert format_key(("--help", "-", -5)) == '"--help","-",-5'
+
+
 @given(typed_keys)
 def test_what_is_shown_can_be_an_end_of_a_range(
     typed: tuple[tuple[type, ...], tuple[object, ...]],

@@ -96,7 +96,8 @@ def scalar_text(value: Any) -> str:
 
 
 def _quoted_if_needed(text: str) -> str:
-    plain = text and "," not in text and _TO not in text and text[0] not in '"[' and text == text.strip(" .")
+    # A - at the beginning would look like a flag, spaces at an end are easily lost.
+    plain = text and text[0] not in '"[-' and text == text.strip(" .") and "," not in text and _TO not in text
     return text if plain else _quoted(text)
 
 
