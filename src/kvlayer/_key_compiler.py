@@ -4,19 +4,19 @@ A loop over parts would cost more than the work on them, so each schema gets Pyt
 own, with all parts in one expression and one comprehension for a batch. It is made from constants
 of this module alone: nothing that a user or a store says becomes source. For `(str, int)`::
 
-    def encode_many(keys):
+    def encode_many(keys, encode_odd=checked_encode):
         keys = keys if type(keys) is list else list(keys)
-        try:
-            return [
-                p0.encode() + pack_1(p1 + INT_OFFSET)
-                if type(key) is tuple and type(p0) is str and '\\0' not in p0 and ...
-                else checked_encode(key)
-                for key in keys
-                for p0, p1, in [key]
-            ]
-        except Exception:
-            pass
-        return [encode(key) for key in keys]
+        if {*map(type, keys)} == ONLY_TUPLES:
+            try:
+                return [
+                    p0.encode() + pack_1(p1 + INT_OFFSET)
+                    if type(p0) is str and '\\0' not in p0 and ...
+                    else encode_odd((p0, p1))
+                    for p0, p1 in keys
+                ]
+            except Exception:
+                pass
+        return [encode_odd(key) for key in keys]
 
 The functions hold the common case only. Whatever fails a condition or raises is left to the checked
 functions of `kvlayer._key_parts.PlainCodec`, which know every case and what is wrong with a key.
@@ -44,11 +44,17 @@ from kvlayer._key_parts import (
 )
 
 
+class EncodeMany(Protocol):
+    """Encodes a batch; what is odd about a key, `encode_odd` is given."""
+
+    def __call__(self, keys: Iterable[Any], encode_odd: Callable[[Any], bytes] = ..., /) -> list[bytes]: ...
+
+
 class CompiledFunctions(NamedTuple):
     """The functions of one schema, bound to what handles the uncommon cases of one table."""
 
     encode: Callable[[Key], bytes]
-    encode_many: Callable[[Iterable[Key]], list[bytes]]
+    encode_many: EncodeMany
     decode: Callable[[bytes], Key]
     decode_many: Callable[[Iterable[bytes]], list[Key]]
 
@@ -71,6 +77,7 @@ _NAMES: Final[dict[str, Any]] = {
     "decode_float": decode_float,
     "decode_uuid": decode_uuid,
     "encode_float": encode_float,
+    "ONLY_TUPLES": {tuple},
 }
 
 _TEMPLATE: Final = """
@@ -78,22 +85,20 @@ def bind(checked_encode, checked_decode):
     def encode(key):
         try:
             {parts} = key
-            if {fits}:
+            if type(key) is tuple and {fits}:
                 return {encoded}
         except Exception:
             pass
         return checked_encode(key)
 
-    def encode_many(keys):
+    def encode_many(keys, encode_odd=checked_encode):
         keys = keys if type(keys) is list else list(keys)
-        try:
-            return [
-                {encoded} if {fits} else checked_encode(key)
-                for key in keys for {parts} in [key]
-            ]
-        except Exception:
-            pass
-        return [encode(key) for key in keys]
+        if {{*map(type, keys)}} == ONLY_TUPLES:
+            try:
+                return [{encoded} if {fits} else encode_odd(({parts})) for {parts} in keys]
+            except Exception:
+                pass
+        return [encode_odd(key) for key in keys]
 
     def decode(data):
         try:
@@ -126,7 +131,7 @@ def compiled(types: tuple[type, ...]) -> Bind:
     encoder, decoder = _Encoder(types, names), _Decoder(types, names)
     source = _TEMPLATE.format(
         parts="".join(f"p{position}, " for position in range(len(types))),
-        fits=" and ".join(["type(key) is tuple", *encoder.conditions]),
+        fits=" and ".join(encoder.conditions),
         encoded=" + ".join(encoder.pieces),
         common=" and ".join(decoder.conditions) or "True",
         decoded=f"({', '.join(decoder.values)},)",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
-from typing import Any, Final
-from uuid import UUID
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kvlayer.backends.base import BackendTable, Capabilities, Row
 from kvlayer.catalog import TableInfo
 from kvlayer.errors import BadKey
 from kvlayer.keys import Key, KeyCodec
 from kvlayer.values import ValueCodec, check_range
-
-_PLAIN_PARTS: Final = frozenset({str, int, UUID, bytes, float})
 
 
 class Definition:
@@ -48,16 +44,12 @@ class Definition:
 
     def encode_keys(self, keys: Sequence[Key]) -> list[bytes]:
         """Keys as the store orders them."""
-        encoded = self.keys.encode_many(keys)
-        longest = self._capabilities.max_key_bytes
-        if longest is not None:
-            for key in encoded:
-                if len(key) > longest:
-                    raise BadKey(
-                        f"table {self.info.name!r}: a key of {len(key)} bytes when encoded;"
-                        f" this store takes keys of up to {longest} bytes"
-                    )
-        return encoded
+        return self._short_enough(self.keys.encode_many(keys))
+
+    def encode_plain(self, keys: Sequence[Key]) -> tuple[list[bytes], Sequence[Key]]:
+        """Keys as the store orders them; and the keys, with parts of subclasses as their plain types."""
+        encoded, plain = self.keys.encode_plain(keys)
+        return self._short_enough(encoded), plain
 
     def encode_values(self, values: Sequence[Any]) -> Sequence[bytes]:
         """Values as the store keeps them."""
@@ -72,8 +64,13 @@ class Definition:
             )
         return encoded
 
-    def plain_keys(self, keys: Sequence[Key], encoded: Iterable[bytes]) -> Sequence[Key]:
-        """The keys, with parts of subclasses as their plain types."""
-        if {*map(type, chain.from_iterable(keys))} <= _PLAIN_PARTS:
-            return keys
-        return self.keys.decode_many(list(encoded))
+    def _short_enough(self, encoded: list[bytes]) -> list[bytes]:
+        longest = self._capabilities.max_key_bytes
+        if longest is not None:
+            for key in encoded:
+                if len(key) > longest:
+                    raise BadKey(
+                        f"table {self.info.name!r}: a key of {len(key)} bytes when encoded;"
+                        f" this store takes keys of up to {longest} bytes"
+                    )
+        return encoded

@@ -6,10 +6,11 @@ The format is recorded in docs/key-format.md, version `FORMAT_VERSION`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
-from kvlayer._key_compiler import compiled
+from kvlayer._key_compiler import EncodeMany, compiled
 from kvlayer._key_parts import PART_TYPES, Key, PlainCodec
 from kvlayer.errors import ConfigurationError, SerializationError
 
@@ -78,7 +79,7 @@ class KeyCodec:
     encode: Callable[[Any], bytes]
     """A key as bytes. Raises BadKey for one that doesn't fit the table, naming the part."""
 
-    encode_many: Callable[[Iterable[Any]], list[bytes]]
+    encode_many: EncodeMany
     """As `encode`, for a batch."""
 
     decode: Callable[[bytes], Key]
@@ -94,6 +95,19 @@ class KeyCodec:
         self._plain = PlainCodec(self.types, table)
         functions = compiled(self.types)(self._plain.encode, self._plain.decode)
         self.encode, self.encode_many, self.decode, self.decode_many = functions
+
+    def encode_plain(self, keys: Sequence[Any]) -> tuple[list[bytes], Sequence[Key]]:
+        """As `encode_many`; besides, the keys with parts of subclasses as their plain types."""
+        odd: list[Key] = []
+
+        def encode_odd(key: Key) -> bytes:
+            odd.append(key)
+            return self._plain.encode(key)
+
+        encoded = self.encode_many(keys, encode_odd)
+        if {*map(type, chain.from_iterable(odd))} <= PART_TYPES.keys():
+            return encoded, keys
+        return encoded, self.decode_many(encoded)
 
     def range(self, start: Key | None, end: Key | None) -> tuple[bytes, bytes | None] | None:
         """The encoded keys from `start` to `end`, both included: those from the first bytes on and

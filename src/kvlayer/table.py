@@ -87,8 +87,7 @@ class Table:
         """(key, value) pairs in the order asked, duplicates included; the value of a missing key is
         None. The keys are checked by this call; the values are fetched as they are asked for."""
         with self._access as (_, definition):
-            encoded = definition.encode_keys(keys)
-            plain = definition.plain_keys(keys, encoded)
+            encoded, plain = definition.encode_plain(keys)
             return chain.from_iterable(_fetch(self._access, definition, plain, encoded))
 
     def scan(
