@@ -40,7 +40,9 @@ def test_import_is_light_and_loads_no_driver() -> None:
 
 
 def test_what_resembles_no_name_is_not_shown() -> None:
-    with pytest.raises(kvlayer.ConfigurationError, match=r"^unknown storage type; known here: local, .*sqlite"):
+    with pytest.raises(
+        kvlayer.ConfigurationError, match=r"^unknown storage type; known here: local, .*sqlite"
+    ):
         kvlayer.client({"storage_type": "redis://user:secret@host"})
 
 

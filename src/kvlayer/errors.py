@@ -11,7 +11,8 @@
     ├── NotSupported            the store can't do this; its capabilities say so beforehand
     ├── SerializationError      stored bytes that are not what the table's types would have written
     ├── StorageClosed           an operation on a closed client
-    └── StorageError            the store failed; the driver's error is its __cause__
+    ├── StorageError            the store failed; the driver's error is its __cause__
+    └── kvlayer.tools.TransferError     a dump, load, copy or comparison that can't go on
 
 A message names the table, the part of the key and what was expected; it never holds a password.
 """
