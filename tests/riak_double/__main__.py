@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import threading
 from pathlib import Path
@@ -13,11 +14,13 @@ from riak_double import Knobs, RiakDouble
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, action="append", help="of a node; default: 8087")
-    parser.add_argument("--tombstone-seconds", type=float, default=3.0)
+    parser = argparse.ArgumentParser(prog="python tests/riak_double", description=__doc__)
+    parser.add_argument(
+        "--port", type=int, action="append", help="of a node; may be repeated (default: 8087)"
+    )
+    parser.add_argument("--knobs", type=json.loads, default={}, help="JSON, the fields of riak_double.Knobs")
     options = parser.parse_args()
-    with RiakDouble(options.port or [8087], Knobs(tombstone_seconds=options.tombstone_seconds)):
+    with RiakDouble(options.port or [8087], Knobs(**options.knobs)):
         threading.Event().wait()
 
 

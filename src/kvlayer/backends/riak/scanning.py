@@ -56,12 +56,13 @@ class Scanner:
         """Pages of keys. Those of small rows come with the rows; large values stay where they are."""
         whole = stored_range(start, stop)
         paging = self._objects_of(what, location, whole, self._key_bounds)
+        read = _counter_keys if location.is_counter else _keys
         looking_up: KeyPaging | None = None
 
         def next_keys(left: int | None) -> list[bytes]:
             nonlocal looking_up
             if looking_up is None and paging.item_bytes < _LARGE_ROW:
-                return _keys(paging.page(left))
+                return read(paging.page(left))
             if looking_up is None:
                 rest = (paging.behind_last, whole[1])
                 looking_up = KeyPaging(
@@ -115,3 +116,11 @@ def _counter_rows(objects: Sequence[Any]) -> list[Row]:
 
 def _keys(objects: Sequence[Any]) -> list[bytes]:
     return [encoded_key(item.key) for item in objects if newest(item.object.content) is not None]
+
+
+def _counter_keys(objects: Sequence[Any]) -> list[bytes]:
+    return [
+        encoded_key(item.key)
+        for item in objects
+        if any(not content.deleted for content in item.object.content)
+    ]

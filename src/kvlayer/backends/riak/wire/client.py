@@ -141,6 +141,8 @@ def _read_stream(
     while True:
         for frame in connection.frames():
             body = connection.expect(exchange.reply_code, frame)
+            if budget is not None and size + len(body) > budget:
+                return Streamed(found, size, False)
             message = exchange.reply(body)
             found.append(message)
             size += len(body)

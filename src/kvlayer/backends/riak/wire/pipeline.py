@@ -98,8 +98,8 @@ class Pipeline:
             self._attempt(number, lambda: connection.send(b"".join(frames)))
 
     def _within_budget(self) -> bool:
-        if self._budget is None or not self._under_way:
-            return self._budget is None or self._received < self._budget
+        if self._budget is None:
+            return True
         if not self._answered:
             return self._under_way < _FIRST_REQUESTS
         return self._received + (self._under_way + 1) * self._largest <= self._budget

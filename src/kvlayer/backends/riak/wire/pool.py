@@ -44,14 +44,15 @@ class Pool:
         self._closed = False
 
     def take(self, most: int, timeout: float) -> list[Connection]:
-        """At least one connection and at most so many; more than one only as far as no other thread has
-        to wait for them. Raises Disconnected if no node can be reached, or none gets free in time."""
+        """At least one connection and at most so many. Of those that are free one is left for the short
+        requests of other threads. Raises Disconnected if no node can be reached, or none gets free in
+        time."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._free or self._closed, timeout):
                 raise Disconnected(f"no free connection within {timeout:g} seconds", undone=True)
             if self._closed:
                 raise Disconnected("the client was closed", undone=True)
-            count = min(most, self._free)
+            count = min(most, max(1, self._free - 1))
             self._free -= count
             taken = [self._idle.pop() for _ in range(min(count, len(self._idle)))]
         try:
