@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 import kvlayer
 from riak_double import Fault, RiakDouble
 from riak_double.clients import CS_BUCKET, DELETE, GET, INDEX, PUT, client_of, wait_until
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture
@@ -277,3 +282,11 @@ class TestClosing:
         assert double.nodes[0].open_connections > 1
         kvl.close()
         wait_until(lambda: not double.nodes[0].open_connections)
+
+
+def test_the_quickstart_runs_with_the_example_of_a_configuration(double: RiakDouble, tmp_path: Path) -> None:
+    example = (EXAMPLES / "riak.yaml").read_text().replace("localhost:8087", double.nodes[0].address)
+    (tmp_path / "riak.yaml").write_text(example)
+    program = [sys.executable, "-W", "error", str(EXAMPLES / "quickstart.py"), "--config", "riak.yaml"]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "('foo',) b'one'\n('bar',) b'two'\n('foo',)\n"), done.stderr

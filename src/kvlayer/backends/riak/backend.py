@@ -32,9 +32,10 @@ class RiakBackend(Backend):
         read_your_writes=False,  # until it is known how many replicas a write waits for
         reverse=False,
         compare_and_put=False,
-        atomic_increment=False,  # until there is a bucket type for counters
+        atomic_increment=True,  # with a bucket type for counters
         accumulate=False,
         atomic_increment_batch=False,
+        counter_range=COUNTER_RANGE,
         fork_safe=True,
         max_key_bytes=MAX_BYTES - len(stored_key(b"")),
         # Riak takes objects of 50 MiB; its own part of them is small but for the bucket and the key.
