@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import json
 import pstats
 import socket
 import subprocess
@@ -25,11 +26,12 @@ TARGETS = {"put": 60.0, "get": 60.0, "scan": 6.0}
 
 
 @contextmanager
-def double() -> Iterator[str]:
-    """The address of a double that runs meanwhile."""
+def double(request_seconds: float) -> Iterator[str]:
+    """The address of a double that runs meanwhile, and takes so long for each request."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, DOUBLE, "--port", str(port)])  # noqa: S603
+    knobs = json.dumps({"request_seconds": request_seconds})
+    process = subprocess.Popen([sys.executable, DOUBLE, "--port", str(port), "--knobs", knobs])  # noqa: S603
     try:
         while process.poll() is None:
             try:
@@ -77,13 +79,19 @@ def main() -> None:
     parser.add_argument("--address", help="host:port of a real node (default: the double)")
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--request-seconds",
+        type=float,
+        default=0.0,
+        help="how long the double takes for each request; a real node, about 0.007 when 16 are under way",
+    )
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     workload = Workload.make(options.rows, 1000)
     if options.address:
         run(options.address, workload, options.rounds, options.profile)
     else:
-        with double() as address:
+        with double(options.request_seconds) as address:
             run(address, workload, options.rounds, options.profile)
 
 

@@ -290,3 +290,26 @@ def test_the_quickstart_runs_with_the_example_of_a_configuration(double: RiakDou
     program = [sys.executable, "-W", "error", str(EXAMPLES / "quickstart.py"), "--config", "riak.yaml"]
     done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "('foo',) b'one'\n('bar',) b'two'\n('foo',)\n"), done.stderr
+
+
+def test_a_client_that_is_closed_while_another_thread_repeats(double: RiakDouble) -> None:
+    kvl = client_of(double, retry_seconds=3600)
+    kvl.setup_namespace({"t": (int,)})
+    backend = kvl._connected()
+    with kvl.table("t")._access as (_, definition):
+        table = definition.stored
+    double.fail(Fault(GET, text="overload", times=10**6))
+    refused: list[type] = []
+
+    def read() -> None:
+        try:
+            backend.get(table, [b"a"])
+        except kvlayer.KvlayerError as error:
+            refused.append(type(error))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    wait_until(lambda: double.requests[GET] > 5)
+    kvl.close()
+    thread.join()
+    assert refused == [kvlayer.StorageClosed]

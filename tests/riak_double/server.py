@@ -165,6 +165,8 @@ class Node:
 
     def _handle(self, connection: socket.socket, code: int, body: bytes) -> bool:
         """Answers one request; whether the connection stays open."""
+        if self._cluster.knobs.request_seconds:
+            time.sleep(self._cluster.knobs.request_seconds)
         fault = self._cluster.fault_for(code)
         if fault is None:
             messages, closes = self._cluster.service.answer(code, body)

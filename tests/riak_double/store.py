@@ -24,6 +24,8 @@ class Knobs:
     packed_counters: bool = False
     starting: bool = False
     """Whether the store is not up yet, though the nodes answer pings."""
+    request_seconds: float = 0.0
+    """How long each request takes; a connection has one at a time."""
     scans: bool = True
     """Whether the storage backend can scan."""
 

@@ -21,10 +21,9 @@ class Counters:
     """The counters of any bucket of a counter type, under the keys that Riak has."""
 
     def __init__(self, requests: Requests, options: RiakOptions) -> None:
-        milliseconds = int(options.timeout * 1000)
         self._requests = requests
-        self._reading = {**options.quorums("r", "pr"), "timeout": milliseconds}
-        self._writing = {**options.quorums("w", "pw", "dw"), "timeout": milliseconds}
+        self._reading = {**options.quorums("r", "pr"), "timeout": options.node_milliseconds}
+        self._writing = {**options.quorums("w", "pw", "dw"), "timeout": options.node_milliseconds}
 
     def get(self, what: str, location: Location, keys: Sequence[bytes]) -> list[int | None]:
         """The values of counters, None for those that aren't there."""

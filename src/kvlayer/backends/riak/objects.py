@@ -22,11 +22,10 @@ class Objects:
     def __init__(self, requests: Requests, options: RiakOptions, *, allow_mult: bool) -> None:
         """`allow_mult` says whether the buckets keep siblings: each write then repairs them, which needs
         a read before it."""
-        milliseconds = int(options.timeout * 1000)
         self._requests = requests
         self._allow_mult = allow_mult
-        self._reading = {**options.quorums("r", "pr"), "timeout": milliseconds}
-        self._writing = {**options.quorums("w", "pw", "dw"), "timeout": milliseconds}
+        self._reading = {**options.quorums("r", "pr"), "timeout": options.node_milliseconds}
+        self._writing = {**options.quorums("w", "pw", "dw"), "timeout": options.node_milliseconds}
 
     def get(self, what: str, location: Location, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of the first so many keys; of all, unless they pass GET_BYTES."""

@@ -95,6 +95,11 @@ class RiakOptions(msgspec.Struct, frozen=True, kw_only=True):
         ):
             warnings.warn("riak: http_port is ignored: kvlayer speaks to pb_port alone", stacklevel=2)
 
+    @property
+    def node_milliseconds(self) -> int:
+        """What the nodes are told of `timeout`: a little less, so that their own error still arrives."""
+        return max(1, int(self.timeout * 900))
+
     def addresses(self) -> list[Address]:
         """Where the nodes are. Raises ValueError for what is no address."""
         given = self.storage_addresses

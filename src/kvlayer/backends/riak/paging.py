@@ -47,16 +47,17 @@ class Paging(ABC):
         bounds: Bounds,
         *,
         what: str,
-        timeout: float,
+        milliseconds: int,
         item_bytes: int = 0,
     ) -> None:
-        """`item_bytes` says about how large an item is, 0 that nobody knows."""
+        """`milliseconds` is the time that a node has for a page; `item_bytes` says about how large an item
+        is, 0 that nobody knows."""
         self._requests = requests
         self._address = location.address
         self._start, self._stop = key_range
         self._bounds = bounds
         self._what = what
-        self._milliseconds = int(timeout * 1000)
+        self._milliseconds = milliseconds
         self._continuation = b""
         self._asked = 0
         self.more = True

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from kvlayer.backends.retry import repeating
-from kvlayer.backends.riak.wire import Disconnected, Refused, RiakClient, RiakError, Streamed
+from kvlayer.backends.riak.wire import ClientClosed, Disconnected, Refused, RiakClient, RiakError, Streamed
 from kvlayer.backends.riak.wire.messages import Exchange
-from kvlayer.errors import StorageError
+from kvlayer.errors import StorageClosed, StorageError
 
 _Result = TypeVar("_Result")
 
@@ -37,7 +37,8 @@ class _Repeatable(Exception):
 class Requests:
     """All that the backend asks of the cluster. `what` says in errors what was being done.
 
-    Every method raises StorageError; its `__cause__` is the first error of the wire client.
+    Every method raises StorageError, whose `__cause__` is an error of the wire client, and StorageClosed
+    after the client was closed.
     """
 
     def __init__(self, client: RiakClient, retry_seconds: float) -> None:
@@ -90,6 +91,8 @@ class Requests:
             nonlocal missing, failures
             try:
                 outcomes = self._client.call_many(exchange, len(missing), lambda n: message(missing[n]))
+            except ClientClosed as error:
+                raise self._closed(what) from error
             except Disconnected as error:
                 outcomes = [error] * len(missing)
             failures = {}
@@ -122,6 +125,8 @@ class Requests:
         def guarded() -> _Result:
             try:
                 return attempt()
+            except ClientClosed as error:
+                raise self._closed(what) from error
             except RiakError as error:
                 if error.may_pass:
                     raise _Repeatable from error
@@ -133,6 +138,9 @@ class Requests:
             cause = repeatable.__cause__
             assert isinstance(cause, RiakError)
             raise self.explain(cause, what) from cause
+
+    def _closed(self, what: str) -> StorageClosed:
+        return StorageClosed(f"riak: {what} at {self.nodes}: the client was closed")
 
     def _batch_failure(
         self, what: str, keys: Sequence[bytes], failures: Mapping[int, RiakError]

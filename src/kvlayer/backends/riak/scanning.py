@@ -26,7 +26,7 @@ class Scanner:
     def __init__(self, requests: Requests, options: RiakOptions, objects: Objects) -> None:
         self._requests = requests
         self._objects = objects
-        self._timeout = options.timeout
+        self._milliseconds = options.node_milliseconds
         self._row_bounds = Bounds(4 * 2**20, 8 * 2**20, options.scan_limit)
         self._key_bounds = Bounds(2**19, 2**20, options.scan_limit)
         self._row_bytes: dict[bytes, int] = {}
@@ -66,7 +66,12 @@ class Scanner:
             if looking_up is None:
                 rest = (paging.behind_last, whole[1])
                 looking_up = KeyPaging(
-                    self._requests, location, rest, self._key_bounds, what=what, timeout=self._timeout
+                    self._requests,
+                    location,
+                    rest,
+                    self._key_bounds,
+                    what=what,
+                    milliseconds=self._milliseconds,
                 )
             listed = [key for key in looking_up.page(left) if key != whole[1]]
             paging.more = looking_up.more
@@ -84,7 +89,7 @@ class Scanner:
             key_range,
             bounds,
             what=what,
-            timeout=self._timeout,
+            milliseconds=self._milliseconds,
             item_bytes=self._row_bytes.get(location.bucket, 0),
         )
 

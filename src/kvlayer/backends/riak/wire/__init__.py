@@ -21,7 +21,7 @@ It speaks to several nodes over a bounded number of connections, and can be used
 """
 
 from kvlayer.backends.riak.wire.client import RiakClient, Streamed
-from kvlayer.backends.riak.wire.errors import Disconnected, Refused, RiakError
+from kvlayer.backends.riak.wire.errors import ClientClosed, Disconnected, Refused, RiakError
 from kvlayer.backends.riak.wire.pool import Address
 
-__all__ = ["Address", "Disconnected", "Refused", "RiakClient", "RiakError", "Streamed"]
+__all__ = ["Address", "ClientClosed", "Disconnected", "Refused", "RiakClient", "RiakError", "Streamed"]

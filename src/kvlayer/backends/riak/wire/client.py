@@ -62,7 +62,8 @@ class RiakClient:
     def call(self, exchange: Exchange, message: Any = None) -> Any:
         """The answer to one request; without a message, to an empty one.
 
-        Raises Refused for an error that the node answers with, Disconnected if there is no answer.
+        Raises Refused for an error that the node answers with, Disconnected if there is no answer,
+        ClientClosed after `close`.
         """
         request = exchange.request() if message is None else message
         outcome = self.call_many(exchange, 1, lambda _: request)[0]
@@ -78,7 +79,7 @@ class RiakClient:
         Gives for each, in their order, the undecoded answer, or the error. They are done in no
         particular order. With a `budget`, no more requests are made once the answers together would
         pass so many bytes: the list is then shorter, but has at least one outcome.
-        Raises Disconnected if no node can be reached.
+        Raises Disconnected if no node can be reached, ClientClosed after `close`.
         """
         if not count:
             return []
@@ -103,7 +104,7 @@ class RiakClient:
         """All messages of an answer that ends with one for which `is_last` is true.
 
         With a `budget`, reading stops before the message with which they would pass so many bytes.
-        Raises Refused and Disconnected as `call` does.
+        Raises what `call` does.
         """
         (connection,) = self._pool.take(1, self._timeout)
         finished = False

@@ -6,6 +6,17 @@ from typing import Final
 
 _CLOSES: Final = "Error processing incoming message:"
 
+# The node has looked at the request and not begun with it.
+_NOT_DONE: Final = (
+    "no_type",
+    "zero-length",
+    "match_found",
+    "modified",
+    "notfound",
+    "too_large",
+    "n_val_violation",
+    "indexes_not_supported",
+)
 # A node that is starting, or a cluster that has lost too many: nothing was done.
 _NOT_YET: Final = ("all_nodes_down", "insufficient_vnodes")
 # The cluster was too slow or too small at this moment: a write may have reached some of its replicas.
@@ -33,15 +44,21 @@ class Disconnected(RiakError):
         self.undone = undone
 
 
+class ClientClosed(RiakError):
+    """A request to a client that was closed."""
+
+    may_pass = False
+    undone = True
+
+
 class Refused(RiakError):
     """The node answered with an error; the message is its text, `code` its number."""
 
     def __init__(self, text: str, code: int = 0) -> None:
         super().__init__(text)
         self.code = code
-        not_yet = any(word in text for word in _NOT_YET)
-        self.may_pass = not_yet or any(word in text for word in _UNFINISHED)
-        self.undone = not self.may_pass or not_yet
+        self.may_pass = any(word in text for word in (*_NOT_YET, *_UNFINISHED))
+        self.undone = self.closes or any(word in text for word in (*_NOT_YET, *_NOT_DONE))
 
     @property
     def closes(self) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from kvlayer.backends.riak.wire.connection import Connection
-from kvlayer.backends.riak.wire.errors import Disconnected
+from kvlayer.backends.riak.wire.errors import ClientClosed, Disconnected
 
 DEFAULT_PORT: Final = 8087
 """Of the Protocol Buffers interface."""
@@ -38,7 +39,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._changed = threading.Condition()
         self._free = size
-        self._idle: list[Connection] = []
+        self._idle: deque[Connection] = deque()
         self._turn = 0
         self._down: dict[Address, float] = {}
         self._closed = False
@@ -46,15 +47,16 @@ class Pool:
     def take(self, most: int, timeout: float) -> list[Connection]:
         """At least one connection and at most so many. Of those that are free one is left for the short
         requests of other threads. Raises Disconnected if no node can be reached, or none gets free in
-        time."""
+        time, ClientClosed after `close`."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._free or self._closed, timeout):
                 raise Disconnected(f"no free connection within {timeout:g} seconds", undone=True)
             if self._closed:
-                raise Disconnected("the client was closed", undone=True)
+                raise ClientClosed("the client was closed")
             count = min(most, max(1, self._free - 1))
             self._free -= count
-            taken = [self._idle.pop() for _ in range(min(count, len(self._idle)))]
+            # The one that has rested longest, so that requests go around among the nodes.
+            taken = [self._idle.popleft() for _ in range(min(count, len(self._idle)))]
         try:
             usable = [connection for connection in taken if self._is_usable(connection)]
             self._open_more(usable, count - len(usable))
@@ -72,7 +74,7 @@ class Pool:
         """Closes all idle connections now, and others when they come back."""
         with self._changed:
             self._closed = True
-            idle, self._idle = self._idle, []
+            idle, self._idle = self._idle, deque()
             self._changed.notify_all()
         for connection in idle:
             connection.close()
