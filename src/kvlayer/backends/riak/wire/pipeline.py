@@ -21,6 +21,9 @@ _DEPTH: Final = 16
 _UNSENT_BYTES: Final = 2**18
 """A connection with more than this to send gets nothing more to do."""
 
+_CHECKS: Final = 20
+"""So many times within `timeout` it is looked for connections that are silent."""
+
 _FIRST_REQUESTS: Final = 4
 """With a budget, so many go out before it is known how large the answers are."""
 
@@ -57,20 +60,25 @@ class Pipeline:
         bytes. A connection from which nothing comes for `timeout` seconds is given up."""
         self._budget = budget
         heard = dict.fromkeys(self._connections, time.monotonic())
+        to_feed = list(self._connections)
+        pause = timeout / _CHECKS
+        next_check = time.monotonic() + pause
         while self._connections:
-            for number in list(self._connections):
-                if len(self._waiting[number]) <= self._depth // 2:
+            for number in to_feed:
+                if number in self._connections and len(self._waiting[number]) <= self._depth // 2:
                     self._feed(number)
             if not self._under_way:
                 break
-            wait = max(0.0, min(heard[n] for n in self._connections) + timeout - time.monotonic())
-            ready = self._poll.poll(wait * 1000 + 1)
+            ready = self._poll.poll(pause * 1000)
             now = time.monotonic()
             for number, _ in ready:
                 if self._serve(number):
                     heard[number] = now
-            if len(ready) < len(self._connections):
+            if now >= next_check:
                 self._give_up_silent(heard, now, timeout)
+                next_check = now + pause
+            # What is within the budget depends on all connections, the rest on each by itself.
+            to_feed = [number for number, _ in ready] if budget is None else list(self._connections)
         unreached = Disconnected("all connections were lost before this was sent", undone=True)
         if not self._connections:
             self._outcomes[self._next :] = [unreached] * (self._count - self._next)
