@@ -14,7 +14,7 @@ from kvlayer.backends.riak.wire.errors import ClientClosed, Disconnected
 DEFAULT_PORT: Final = 8087
 """Of the Protocol Buffers interface."""
 
-_DOWN_SECONDS: Final = 5.0
+_DOWN_SECONDS: Final = 30.0
 """For so long a node that could not be reached is asked last."""
 
 _CONNECTION_SECONDS: Final = 300.0
