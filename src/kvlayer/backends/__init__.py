@@ -19,9 +19,10 @@ _targets: dict[str, str] = {
     "sqlite": "kvlayer.backends.sqlite:SQLiteBackend",
     "redis": "kvlayer.backends.redis:RedisBackend",
     "postgres": "kvlayer.backends.postgres:PostgresBackend",
+    "riak": "kvlayer.backends.riak:RiakBackend",
 }
 _url_schemes: dict[str, str] = {"rediss": "redis", "unix": "redis", "postgresql": "postgres"}
-_extras: dict[str, str] = {"redis": "redis", "postgres": "postgres"}
+_extras: dict[str, str] = {"redis": "redis", "postgres": "postgres", "riak": "riak"}
 
 
 def register(storage_type: str, target: str) -> None:
