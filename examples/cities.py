@@ -45,6 +45,7 @@ SHOWN_ROWS = 6
 STORES = {
     "sqlite": ["storage_type: sqlite", "filename: build/cities.db"],
     "redis": ["storage_type: redis", "storage_addresses: [localhost:6379]"],
+    "postgres": ["storage_type: postgres", "storage_addresses: ['host=localhost dbname=demo']"],
     "local": ["storage_type: local"],
 }
 
