@@ -13,6 +13,7 @@ from typing import Any
 from kvlayer.backends.base import BackendTable, Row
 from kvlayer.backends.local import LocalBackend
 from kvlayer.backends.sqlite import SQLiteBackend
+from kvlayer.catalog import CATALOG
 
 Pages = Iterator[list[Row]]
 
@@ -88,10 +89,10 @@ class EmptyIsMissing(LocalBackend):
 
 
 class AnswersInItsOwnOrder(LocalBackend):
-    """`get` answers in key order."""
+    """`get` answers in key order; except of the catalogue, without which no test would begin."""
 
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
-        return super().get(table, sorted(keys))
+        return super().get(table, keys if table == CATALOG else sorted(keys))
 
 
 class CountsInFloats(LocalBackend):
@@ -187,7 +188,7 @@ class KeepsRowsOfDroppedNamespaces(LocalBackend):
     """`drop_namespace` empties the catalogue and leaves the tables."""
 
     def drop_namespace(self) -> None:
-        self.clear(BackendTable("_kvlayer_catalog"))
+        self.clear(CATALOG)
 
 
 class RemembersWhatItRead(LocalBackend):
