@@ -11,6 +11,7 @@ import pytest
 
 import kvlayer
 from cli.running import CITIES, Kvlayer
+from riak_double.process import running
 from servers.postgres import PostgresServer
 from servers.redis import RedisServer
 
@@ -27,7 +28,14 @@ def postgres_config() -> Iterator[dict[str, Any]]:
         yield server.config
 
 
-@pytest.fixture(params=["sqlite", "redis", "postgres"])
+@pytest.fixture(scope="session")
+def riak_config() -> Iterator[dict[str, Any]]:
+    with running() as addresses:
+        config = {"storage_type": "riak", "storage_addresses": addresses}
+        yield {**config, "counter_bucket_type": "counters", "pw": "all"}
+
+
+@pytest.fixture(params=["sqlite", "redis", "postgres", "riak"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The configuration of each store, with a namespace for the test alone."""
     if request.param == "sqlite":

@@ -44,7 +44,13 @@ class TestOnEachStore:
             "fr,Nice,2990440\tNice la Belle",
             "fr,Paris,2988507\tParis",
         ]
-        assert each("keys", "cities", "--reverse", "--limit", "2").lines == KEYS[:2:-1]
+
+    def test_rows_are_listed_backwards_where_the_store_can(self, each: Kvlayer) -> None:
+        with kvlayer.client(each.config) as client:
+            can = client.capabilities.reverse
+        listed = each("keys", "cities", "--reverse", "--limit", "2", status=0 if can else 2)
+        assert listed.lines == (KEYS[:2:-1] if can else [])
+        assert can or "declares no reverse" in listed.errors
 
     def test_rows_are_written_and_removed(self, each: Kvlayer) -> None:
         each("put", "cities", "fr,Lyon,2996944", "Lyon")

@@ -44,8 +44,8 @@ def test_sizes(count: int, text: str) -> None:
 
 def test_on_each_store(each: Kvlayer) -> None:
     assert "cities" in each.terminal("tables").text
-    shown = each.terminal("scan", "cities", "fr", "--reverse").text.splitlines()
-    assert shown[1:] == ["fr,Paris,2988507     Paris", "fr,Nice,2990440      Nice la Belle"]
+    shown = each.terminal("scan", "cities", "fr").text.splitlines()
+    assert shown[1:] == ["fr,Nice,2990440      Nice la Belle", "fr,Paris,2988507     Paris"]
     assert "█" in each.terminal("stats", "cities").text
     each.terminal("delete", "cities", "fr..", typed="y\n", status=2)  # a range is given by flags
     assert each.terminal("delete", "cities", "--start", "fr", typed="y\n").text.endswith("3 rows removed\n")
