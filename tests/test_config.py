@@ -100,6 +100,7 @@ class TestWhatAClientIsMadeFrom:
         kvl = kvlayer.client(config)
         assert kvl._settings.options.username == "own"  # type: ignore[attr-defined]
         assert kvl._settings.namespace == "own"
+        assert kvlayer.client(config, namespace="argument")._settings.namespace == "argument"
         assert "'username' is no option of storage type 'sqlite'" in error_of(config, storage_type="sqlite")
         del config["username"]
         assert kvlayer.client(config, "sqlite")._settings.options.filename == "unused.db"  # type: ignore[attr-defined]

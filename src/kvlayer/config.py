@@ -114,7 +114,12 @@ def resolve(
     """The settings of a client, from the arguments of `kvlayer.client`."""
     given = _block(config)
     overrides = {"storage_type": storage_type, "app_name": app_name, "namespace": namespace}
-    given.update({key: value for key, value in overrides.items() if value is not None})
+    overrides = {key: value for key, value in overrides.items() if value is not None}
+    given.update(overrides)
+    chosen = given.get("storage_type", CommonOptions().storage_type)
+    own = given.get(chosen) if isinstance(chosen, str) else None
+    if isinstance(own, Mapping):  # which would outweigh the arguments
+        given[chosen] = {key: value for key, value in own.items() if key not in overrides}
     common, backend, options = _check(given, config_name)
 
     def name_of(key: str, name: str | None) -> str:
