@@ -11,7 +11,7 @@ import pytest
 
 import kvlayer
 from servers.process import free_port
-from servers.redis import RedisServer, cluster, replicated
+from servers.redis import RedisServer, cluster, replicated, wait_for_copy
 
 
 def use(config: Any, **more: Any) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def test_a_fail_over_by_sentinel() -> None:
             "storage_type": "redis",
             "storage_addresses": [sentinel.address for sentinel in sentinels],
             "sentinel_service": "main",
+            "retry_seconds": 60,
         }
         assert use(config)["role"] == "master"
         with kvlayer.client(config, app_name="app", namespace="failover") as kvl:
@@ -96,7 +97,7 @@ def test_a_fail_over_by_sentinel() -> None:
             assert kvl.increment("n", (("a",), 1)) == [1]
             rows = kvl.scan_keys("t")
             seen = [next(rows)[0] for _ in range(1500)]
-            primary.command("WAIT", 1, 5000)
+            wait_for_copy(primary, replica)
             primary.kill()
             kvl.put("t", ((2500,), b"after"))
             assert seen + [number for (number,) in rows] == list(range(2501))

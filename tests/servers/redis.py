@@ -92,7 +92,8 @@ class RedisServer:
 def replicated() -> Iterator[tuple[RedisServer, RedisServer, list[RedisServer]]]:
     """A primary, its replica and three Sentinels that know them as `main`."""
     with ExitStack() as stack:
-        primary = stack.enter_context(RedisServer("--appendonly", "yes"))
+        # Without a log: a disk that is slow for a second would look like a dead primary to the Sentinels.
+        primary = stack.enter_context(RedisServer())
         replica = stack.enter_context(RedisServer("--replicaof", "127.0.0.1", str(primary.port)))
         sentinels = [stack.enter_context(_sentinel(primary)) for _ in range(3)]
         _wait_until(lambda: "master_link_status:up" in _info(replica, "replication"))
@@ -100,6 +101,17 @@ def replicated() -> Iterator[tuple[RedisServer, RedisServer, list[RedisServer]]]
             lambda: all("slaves=1,sentinels=3" in _info(sentinel, "sentinel") for sentinel in sentinels)
         )
         yield primary, replica, sentinels
+
+
+def wait_for_copy(primary: RedisServer, replica: RedisServer) -> None:
+    """Waits until the replica has all that was written; raises RuntimeError if it isn't a replica any more.
+
+    WAIT would speak only of what was written over its own connection.
+    """
+    if primary.command("ROLE")[0] != "master" or replica.command("ROLE")[0] != "slave":
+        raise RuntimeError("the Sentinels have replaced the primary, which nobody had stopped")
+    written: int = primary.command("ROLE")[1]
+    _wait_until(lambda: replica.command("ROLE")[4] >= written)
 
 
 @contextmanager
@@ -124,7 +136,7 @@ def _sentinel(primary: RedisServer) -> RedisServer:
     file = temporary_folder() / "sentinel.conf"
     file.write_text(
         f"sentinel monitor main 127.0.0.1 {primary.port} 2\n"
-        "sentinel down-after-milliseconds main 1000\n"
+        "sentinel down-after-milliseconds main 3000\n"
         "sentinel failover-timeout main 5000\n"
     )
     return _Sentinel(file)
