@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 import kvlayer
+from kvlayer.tools import copying
 from servers.postgres import PostgresServer
 from servers.redis import RedisServer
 
@@ -60,3 +61,9 @@ def running() -> Iterator[dict[str, kvlayer.Client]]:
             )
             for config in configs
         }
+
+
+@pytest.fixture
+def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows are enough for several ranges of a copy."""
+    monkeypatch.setattr(copying, "_ROWS_WORTH_A_RANGE", 10)
