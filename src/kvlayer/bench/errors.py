@@ -12,17 +12,8 @@ class BenchError(KvlayerError):
 class WorkerFailed(BenchError):
     """A worker raised an error, ended early or didn't start in time; the run is void.
 
-    `details` is the worker's traceback, or what it wrote on its standard error; may be empty.
+    A note (`__notes__`) holds the worker's traceback, or the end of what it wrote on its standard error.
     """
-
-    details: str
-
-    def __init__(self, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.details = details
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return WorkerFailed, (str(self), self.details)
 
 
 class BrokenResults(BenchError):
