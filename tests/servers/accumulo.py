@@ -1,0 +1,161 @@
+"""Apache Accumulo for tests and benchmarks: the servers of its own MiniAccumuloCluster, from Maven Central."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import jgo
+
+from servers.process import ServerProcess, free_port, temporary_folder
+
+INSTANCE: Final = "kvlayer-test"
+PASSWORD: Final = "sesame-7531"
+"""Of the superuser, `root`."""
+
+# Without metrics-core, which no other names, ZooKeeper ends before it listens and doesn't say why.
+_COORDINATES: Final = (
+    "org.apache.accumulo:accumulo-minicluster:2.1.4"
+    "+io.dropwizard.metrics:metrics-core:4.1.12.1"
+    "+org.apache.logging.log4j:log4j-slf4j2-impl:2.24.3"
+)
+
+PROMPT_RECOVERY: Final = {"instance.zookeeper.timeout": "6s", "manager.recovery.delay": "1s"}
+"""Properties of a cluster that misses a killed tablet server, and recovers its tablets, in seconds."""
+
+_READY: Final = b"Successfully started"
+
+# Hadoop's usual local file system keeps in memory what Accumulo asks it to sync.
+_CORE_SITE: Final = """\
+<configuration>
+  <property><name>fs.file.impl</name><value>org.apache.hadoop.fs.RawLocalFileSystem</value></property>
+</configuration>
+"""
+
+
+class AccumuloServer:
+    """A cluster: ZooKeeper, a manager, a garbage collector and tablet servers."""
+
+    def __init__(self, tablet_servers: int = 1, properties: Mapping[str, str] | None = None) -> None:
+        """Starts it and waits until it answers, 15 s or, on a busy machine, a minute.
+
+        `properties` are Accumulo's own. For tests that kill a tablet server `PROMPT_RECOVERY` is wise.
+        """
+        self.folder = temporary_folder()
+        self._zookeeper_port = free_port()
+        self._replacements: list[ServerProcess] = []
+        self._killed: list[tuple[list[str], list[str]]] = []
+        self.process = ServerProcess(self._command(tablet_servers, properties or {}), folder=self.folder)
+        self.process.wait_until(lambda: _READY in self.process.log.read_bytes(), patience=180)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> str:
+        """Host and port of ZooKeeper."""
+        return f"127.0.0.1:{self._zookeeper_port}"
+
+    @property
+    def properties_file(self) -> Path:
+        """A client properties file, as Accumulo's own tools use it."""
+        return self.folder / "cluster" / "conf" / "accumulo-client.properties"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of a kvlayer client."""
+        return {
+            "storage_type": "accumulo",
+            "storage_addresses": [self.address],
+            "instance_name": INSTANCE,
+            "username": "root",
+            "password": PASSWORD,
+        }
+
+    def tablet_servers(self) -> list[int]:
+        """The process ids of the tablet servers that run."""
+        groups = {self.process.pid, *(server.pid for server in self._replacements)}
+        return [pid for pid in _processes_of(groups) if "-Dproc=TabletServer" in _words(pid, "cmdline")]
+
+    def kill_tablet_server(self) -> None:
+        """Ends one tablet server at once, as a power cut would. The cluster doesn't replace it."""
+        pid = self.tablet_servers()[0]
+        self._killed.append((_words(pid, "cmdline"), _words(pid, "environ")))
+        os.kill(pid, signal.SIGKILL)
+
+    def start_tablet_server(self) -> None:
+        """Starts a tablet server in place of a killed one, and does not wait for it."""
+        command, environment = self._killed.pop()
+        self._replacements.append(ServerProcess(["env", "-i", *environment, *command], folder=self.folder))
+
+    def stop(self) -> None:
+        """Ends all servers at once and removes their files. Twice is fine."""
+        for server in [*self._replacements, self.process]:
+            server.kill()  # the cluster's own way to stop leaves ZooKeeper running
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _command(self, tablet_servers: int, properties: Mapping[str, str]) -> list[str | Path]:
+        (self.folder / "core-site.xml").write_text(_CORE_SITE)
+        (self.folder / "tmp").mkdir()
+        settings = {
+            "directory": self.folder / "cluster",
+            "instanceName": INSTANCE,
+            "rootPassword": PASSWORD,
+            "numTServers": tablet_servers,
+            "zooKeeperPort": self._zookeeper_port,
+            "zooKeeperStartupTime": 120_000,
+            "shutdownPort": 0,
+            "defaultMemory": "128M",
+            "tserverMemory": "256M",
+            "site.rpc.bind.addr": "127.0.0.1",
+            **{f"site.{name}": value for name, value in properties.items()},
+        }
+        file = self.folder / "mini.properties"
+        file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        # So short a life is worth neither an optimizing compiler nor a collector with threads.
+        cheap = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={self.folder}/tmp"
+        class_path = ":".join(str(path) for path in [self.folder, *_jars()])
+        guarded: list[str | Path] = [sys.executable, Path(__file__).with_name("guarded.py")]
+        java = ["env", f"JAVA_TOOL_OPTIONS={cheap}", "java", "-Xmx64m", "-cp", class_path]
+        return [*guarded, *java, "org.apache.accumulo.minicluster.MiniAccumuloRunner", "-p", file]
+
+
+@cache
+def shared_server() -> AccumuloServer:
+    """One for all tests of this process that don't harm it; it ends with the process."""
+    return AccumuloServer()
+
+
+@cache
+def _jars() -> list[Path]:
+    jars: list[Path] = jgo.build(_COORDINATES).all_jars
+    return jars
+
+
+def _processes_of(groups: set[int]) -> list[int]:
+    """The ids of the processes in these process groups."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            group = os.getpgid(int(folder.name))
+        except ProcessLookupError:  # ended meanwhile
+            continue
+        if group in groups:
+            found.append(int(folder.name))
+    return found
+
+
+def _words(pid: int, file: str) -> list[str]:
+    return Path(f"/proc/{pid}/{file}").read_text().rstrip("\0").split("\0")
