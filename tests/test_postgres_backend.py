@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvlayer.backends.base import PAGE_BYTES, BackendTable
-from kvlayer.backends.postgres import PostgresBackend, names
-from kvlayer.backends.postgres.connections import Session
+from kvlayer.backends.postgres import PostgresBackend, names, sessions
+from kvlayer.backends.postgres.sessions import Session
 from kvlayer.errors import BadKey, NoSuchTable, StorageError
 from servers.postgres import PASSWORD, PostgresServer, shared_server
 
@@ -408,6 +408,32 @@ class TestOddServers:
 
     def test_without_prepared_statements(self, opened: Opener) -> None:
         self.works(opened(prepared_statements=False))
+
+    def test_more_statements_than_a_session_keeps(
+        self, opened: Opener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sessions, "_MOST_PREPARED", 3)
+        backend = opened(max_connections=1)
+        tables = [BackendTable(f"t{number}", incarnation="1") for number in range(5)]
+        backend.create_tables(tables)
+        for table in [*tables, *tables]:
+            backend.put(table, [(b"a", table.name.encode())])
+            assert backend.get(table, [b"a"]) == [table.name.encode()]
+        session = backend._pool.take()
+        kept = session.execute(b"SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'kvlayer%%'")
+        assert kept.fetchone() == (3,)
+        backend._pool.give_back(session)
+
+    def test_statements_that_the_server_was_told_to_forget(self, opened: Opener) -> None:
+        """As the driver does itself, for example when a session has dropped something."""
+        backend = opened(max_connections=1)
+        backend.create_tables([PLAIN])
+        backend.put(PLAIN, [(b"a", b"1")])
+        session = backend._pool.take()
+        session.command(psycopg.sql.SQL("DEALLOCATE ALL").format())
+        backend._pool.give_back(session)
+        backend.put(PLAIN, [(b"a", b"2")])
+        assert backend.get(PLAIN, [b"a"]) == [b"2"]
 
     def test_a_role_that_may_make_no_schemas(self, opened: Opener, server: PostgresServer) -> None:
         with server.connect() as connection:

@@ -17,8 +17,8 @@ import psycopg
 import pytest
 
 from kvlayer.backends.base import BackendTable
-from kvlayer.backends.postgres import PostgresBackend, connections, names
-from kvlayer.backends.postgres.connections import Session
+from kvlayer.backends.postgres import PostgresBackend, connections, names, sessions
+from kvlayer.backends.postgres.sessions import Session
 from kvlayer.errors import BadKey, NoSuchTable, StorageClosed, StorageError
 from servers.postgres import PASSWORD, PostgresServer
 from servers.process import free_port
@@ -169,19 +169,23 @@ class TestLostConnections:
             execute = Session.execute
             lost: list[Any] = []
 
-            def losing(session: Session, statement: bytes, parameters: Any = ()) -> Any:
-                answer = execute(session, statement, parameters)
-                if not lost and statement != b"SELECT pg_backend_pid()":
-                    pid = execute(session, b"SELECT pg_backend_pid()").fetchone()
-                    lost.append(pid)
-                    admin.execute("SELECT pg_terminate_backend(%s, 5000)", pid)
-                    execute(session, b"SELECT 1")  # fails, after the statement was done
-                return answer
+            def losing(method: Callable[..., Any]) -> Callable[..., Any]:
+                def losing_once(session: Session, *arguments: Any) -> Any:
+                    answer = method(session, *arguments)
+                    if not lost:
+                        lost.append(session)
+                        pid = execute(session, b"SELECT pg_backend_pid()").fetchone()
+                        admin.execute("SELECT pg_terminate_backend(%s, 5000)", pid)
+                        execute(session, b"SELECT 1")  # fails, after the statement was done
+                    return answer
+
+                return losing_once
 
             def lose(operation: Callable[[], Any]) -> Any:
                 lost.clear()
                 with monkeypatch.context() as patched:
-                    patched.setattr(Session, "execute", losing)
+                    for method in (Session.execute, Session.ask):
+                        patched.setattr(Session, method.__name__, losing(method))
                     return operation()
 
             put = partial(backend.put, PLAIN, [(b"a", b"1"), (b"b", b"1")])
@@ -191,6 +195,8 @@ class TestLostConnections:
                 lose(partial(backend.delete, PLAIN, [b"b"]))
                 lose(partial(backend.clear, COUNTER))
                 assert lose(partial(backend.get, PLAIN, [b"a", b"b"])) == [b"1", None]
+                assert lose(partial(backend.get, PLAIN, [b"a"])) == [b"1"]
+                lose(partial(backend.put, PLAIN, [(b"a", b"1")]))
             else:
                 with pytest.raises(StorageError, match="All or nothing of this call may") as raised:
                     lose(put)
@@ -280,7 +286,7 @@ class TestLostConnections:
 class TestSlowServers:
     def test_a_server_that_hangs(self, server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
         """It takes connections, for the operating system does, and answers nothing."""
-        monkeypatch.setattr(connections, "_GRACE_SECONDS", 0.1)
+        monkeypatch.setattr(sessions, "_GRACE_SECONDS", 0.1)
         with opened(server, statement_timeout=0.2, connect_timeout=2, retry_seconds=0) as backend:
             session = backend._pool.take()
             pid = session.execute(b"SELECT pg_backend_pid()").fetchone()

@@ -15,12 +15,7 @@ import psycopg
 from kvlayer import values
 from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, Backend, BackendTable, Capabilities, Row
 from kvlayer.backends.postgres import names, options, pages, schema
-from kvlayer.backends.postgres.connections import (
-    ConnectionPool,
-    NotConnectedError,
-    PoolExhaustedError,
-    Session,
-)
+from kvlayer.backends.postgres.connections import ConnectionPool, NotConnectedError, PoolExhaustedError
 from kvlayer.backends.postgres.failures import (
     Attempts,
     MaybeDoneError,
@@ -29,6 +24,7 @@ from kvlayer.backends.postgres.failures import (
     explain,
     is_missing_table,
 )
+from kvlayer.backends.postgres.sessions import Connector, Session
 from kvlayer.backends.postgres.statements import TableStatements
 from kvlayer.backends.retry import repeating
 from kvlayer.errors import NoSuchTable, StorageError
@@ -81,9 +77,9 @@ class PostgresBackend(Backend):
         self._where = _where(settings)
         try:
             self._pool = ConnectionPool(
-                partial(
-                    Session,
+                Connector(
                     settings,
+                    users_options=settings["options"] != options.session_settings(),
                     statement_timeout=options.statement_timeout,
                     prepare=options.prepared_statements,
                 ),
@@ -93,7 +89,7 @@ class PostgresBackend(Backend):
             )
         except NotConnectedError as error:
             raise explain(
-                error, self._where, Attempts("connect", writes=False, whole=True)
+                error, self._where, Attempts("connect", None, writes=False, whole=True)
             ) from error.__cause__
         try:
             facts = self.ping()
@@ -120,11 +116,11 @@ class PostgresBackend(Backend):
         sql = self._sql(table)
         if len(rows) == 1:
             ((key, value),) = rows
-            parameters = (key, sql.to_parameter(value))
-            self._on_table("put", table, lambda session: session.execute(sql.put_one, parameters))
+            parameters = (key, sql.packed(value))
+            self._on_table("put", table, lambda session: session.ask(sql.put_one, parameters))
         elif rows:
             batches = [
-                ([key for key, _ in batch], sql.to_parameters([value for _, value in batch]))
+                ([key for key, _ in batch], sql.members([value for _, value in batch]))
                 for batch in _batches(sorted(rows, key=itemgetter(0)))
             ]
             self._on_table("put", table, lambda session: _execute_all(session, sql.put, batches))
@@ -132,6 +128,13 @@ class PostgresBackend(Backend):
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
         """The values of keys, in their order; of the first so many, where those pass `PAGE_BYTES`."""
         sql = self._sql(table)
+        if len(keys) == 1:
+            (key,) = keys
+            return [
+                self._on_table(
+                    "get", table, lambda session: pages.read_value(session, sql, key), writes=False
+                )
+            ]
         return self._on_table(
             "get", table, lambda session: pages.read_values(session, sql, keys), writes=False
         )
@@ -184,19 +187,18 @@ class PostgresBackend(Backend):
     ) -> bool:
         """Compares and writes in one statement."""
         sql = self._sql(table)
-        before = None if expected is None else sql.to_parameter(expected)
-        after = None if value is None else sql.to_parameter(value)
+        before = None if expected is None else sql.packed(expected)
+        after = None if value is None else sql.packed(value)
+        if before is None:
+            statement = sql.absent if after is None else sql.put_absent
+        else:
+            statement = sql.delete_same if after is None else sql.put_same
+        parameters = [parameter for parameter in (key, before, after) if parameter is not None]
 
-        def replace_value(session: Session) -> bool:
-            if before is None and after is None:
-                return session.execute(sql.exists, (key,)).fetchone() is None
-            if before is None:
-                return session.execute(sql.put_absent, (key, after)).rowcount == 1
-            if after is None:
-                return session.execute(sql.delete_same, (key, before)).rowcount == 1
-            return session.execute(sql.put_same, (after, key, before)).rowcount == 1
+        def is_done(session: Session) -> bool:
+            return session.ask(statement, parameters).ntuples == 1
 
-        return self._on_table("compare_and_put", table, replace_value, repeatable=False)
+        return self._on_table("compare_and_put", table, is_done, repeatable=False)
 
     def ping(self) -> dict[str, Any]:
         """Asks the server. Returns its `version`, `where` it is, the `database`, whether it is a `standby`,
@@ -287,9 +289,7 @@ class PostgresBackend(Backend):
         repeatable: bool = True,
     ) -> _Result:
         try:
-            return self._run(
-                f"{operation} of table {table.name!r}", action, writes=writes, repeatable=repeatable
-            )
+            return self._run(operation, action, table=table, writes=writes, repeatable=repeatable)
         except StorageError as error:
             if is_missing_table(error.__cause__):
                 raise self._no_such_table(table) from error.__cause__
@@ -303,6 +303,7 @@ class PostgresBackend(Backend):
         operation: str,
         action: Callable[[Session], _Result],
         *,
+        table: BackendTable | None = None,
         writes: bool = True,
         whole: bool = True,
         repeatable: bool = True,
@@ -313,7 +314,7 @@ class PostgresBackend(Backend):
         Raises StorageError, or BadKey for what a column can't hold.
         """
 
-        attempts = Attempts(operation, writes=writes, whole=whole)
+        attempts = Attempts(operation, table, writes=writes, whole=whole)
 
         def attempt() -> _Result:
             session = self._pool.take()
@@ -382,7 +383,7 @@ def _add_in_python(
     keys = [key for key, _ in deltas]
     with session.transaction():
         stored: dict[bytes, Any] = dict(session.execute(sql.lock, (keys,)).fetchall())
-        convert = sql.column.from_answer or bytes
+        convert = sql.column.from_member or bytes
         sums = [values.add(table, convert(stored[key]), delta) for key, delta in deltas]
-        session.execute(sql.put, (keys, sql.to_parameters([text for _, text in sums])))
+        session.execute(sql.put, (keys, sql.members([text for _, text in sums])))
     return {key: total for key, (total, _) in zip(keys, sums, strict=True)}

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 import psycopg
 from psycopg import errors
 
-from kvlayer.backends.postgres.connections import NotConnectedError, PoolExhaustedError, Session
+from kvlayer.backends.base import BackendTable
+from kvlayer.backends.postgres.connections import NotConnectedError, PoolExhaustedError
+from kvlayer.backends.postgres.sessions import Session
 from kvlayer.errors import BadKey, KvlayerError, StorageError
 
 
@@ -75,9 +77,12 @@ def classified(error: psycopg.Error, session: Session, *, makes_tables: bool = F
 class Attempts:
     """What is known of a call after all attempts at it, for the message of its error."""
 
-    def __init__(self, operation: str, *, writes: bool, whole: bool) -> None:
+    __slots__ = ("_answered", "_operation", "_table", "_whole", "_writes")
+
+    def __init__(self, operation: str, table: BackendTable | None, *, writes: bool, whole: bool) -> None:
         """`whole` says that the operation is one transaction."""
-        self.operation = operation
+        self._operation = operation
+        self._table = table
         self._writes = writes
         self._whole = whole
         self._answered = True
@@ -85,6 +90,10 @@ class Attempts:
     def failed(self, outcome: Exception) -> None:
         """One more attempt has ended so."""
         self._answered &= not isinstance(outcome, MaybeDoneError)
+
+    def subject(self) -> str:
+        """What was attempted."""
+        return self._operation if self._table is None else f"{self._operation} of table {self._table.name!r}"
 
     def what_is_written(self) -> str:
         """The end of the message."""
@@ -101,7 +110,7 @@ def explain(error: Exception, where: str, attempts: Attempts) -> KvlayerError:
     A StorageError, or BadKey for a key or a value that its column can't hold.
     """
     cause = error if isinstance(error, psycopg.Error) else error.__cause__
-    subject = f"postgres: {attempts.operation} at {where} failed"
+    subject = f"postgres: {attempts.subject()} at {where} failed"
     written = attempts.what_is_written()
     if isinstance(cause, (errors.CheckViolation, errors.NumericValueOutOfRange)):
         return BadKey(f"{subject}: a counter would have more digits than can be stored{written}")

@@ -82,8 +82,9 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
     retry_seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 30.0
     """For how long an operation is repeated that may be done twice, or that was surely not done."""
 
-    prepared_statements: bool = True
-    """Whether statements are prepared once for each connection; off for poolers that can't keep them."""
+    prepared_statements: bool | None = None
+    """Whether statements are prepared once for each connection; None: unless there is a pooler in between,
+    which may not be able to keep them."""
 
     driver: dict[str, str | int] = {}
     """Further settings of libpq, such as `service`, `passfile`, `sslrootcert`, `target_session_attrs`."""
@@ -128,27 +129,10 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
         several = "," in str(settings.get("host", ""))
         if several and "target_session_attrs" not in settings:
             settings["target_session_attrs"] = "read-write"  # the one that accepts writes
-        settings["options"] = f"{self._session_settings()} {settings.get('options', '')}".strip()
+        settings["options"] = f"{self.session_settings()} {settings.get('options', '')}".strip()
         return settings
 
-    def _address(self) -> str:
-        """All addresses as one connection string of libpq."""
-        addresses = self.addresses()
-        if len(addresses) == 1 and ("=" in addresses[0] or "://" in addresses[0]):
-            return addresses[0]
-        hosts, ports = [], []
-        for address in addresses:
-            found = _ADDRESS.fullmatch(address)
-            if found is None or not 0 < int(found["port"] or DEFAULT_PORT) < 65536:
-                raise ValueError(
-                    "storage_addresses: expected host:port, or a single connection string such as"
-                    " 'host=db dbname=app' or postgresql://db/app"
-                )
-            hosts.append(found["host"].strip("[]"))
-            ports.append(found["port"] or DEFAULT_PORT)
-        return f"host='{','.join(hosts)}' port={','.join(ports)}" if hosts else ""
-
-    def _session_settings(self) -> str:
+    def session_settings(self) -> str:
         """The server's settings for this session, as arguments of a command line.
 
         Rows are only ever found by key, so an index scan is right whatever the server's statistics say;
@@ -168,6 +152,23 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
                 "jit": "off",
             }.items()
         )
+
+    def _address(self) -> str:
+        """All addresses as one connection string of libpq."""
+        addresses = self.addresses()
+        if len(addresses) == 1 and ("=" in addresses[0] or "://" in addresses[0]):
+            return addresses[0]
+        hosts, ports = [], []
+        for address in addresses:
+            found = _ADDRESS.fullmatch(address)
+            if found is None or not 0 < int(found["port"] or DEFAULT_PORT) < 65536:
+                raise ValueError(
+                    "storage_addresses: expected host:port, or a single connection string such as"
+                    " 'host=db dbname=app' or postgresql://db/app"
+                )
+            hosts.append(found["host"].strip("[]"))
+            ports.append(found["port"] or DEFAULT_PORT)
+        return f"host='{','.join(hosts)}' port={','.join(ports)}" if hosts else ""
 
 
 def options_from_url(url: SplitResult) -> dict[str, Any]:

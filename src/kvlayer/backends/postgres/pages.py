@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from psycopg.types.numeric import Int4
 
 from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, Row
-from kvlayer.backends.postgres.connections import Session
+from kvlayer.backends.postgres.sessions import Session
 from kvlayer.backends.postgres.statements import TableStatements
 
 _Found: TypeAlias = dict[bytes, bytes | None]  # None: longer than its share
@@ -20,15 +20,22 @@ _Found: TypeAlias = dict[bytes, bytes | None]  # None: longer than its share
 _SHARE_OF_SCAN: Final = Int4(PAGE_BYTES // PAGE_ROWS)
 
 
+def read_value(session: Session, sql: TableStatements, key: bytes) -> bytes | None:
+    """The value of a key."""
+    answer = session.ask(sql.get_one, (key,))
+    if not answer.ntuples:
+        return None
+    value = answer.get_value(0, 0)
+    convert = sql.column.unpack
+    return value if convert is None or value is None else convert(value)
+
+
 def read_values(session: Session, sql: TableStatements, keys: list[bytes]) -> list[bytes | None]:
     """The values of keys, in their order; of the first so many, where those pass PAGE_BYTES."""
-    convert = sql.column.from_answer
-    if len(keys) == 1:
-        row = session.execute(sql.get_one, keys).fetchone()
-        return [None if row is None else row[0] if convert is None else convert(row[0])]
     if not keys:
         return []
     share = Int4(PAGE_BYTES // len(keys))
+    convert = sql.column.from_member
     found: _Found = dict(session.execute(sql.get_small, (share, keys)).fetchall())
     if convert is not None:
         found = {key: None if value is None else convert(value) for key, value in found.items()}
@@ -44,7 +51,7 @@ def read_rows(
     text = sql.scan(keys_only=False, bounded=stop is not None, reverse=reverse)
     ends = (start,) if stop is None else (start, stop)
     found = session.execute(text, (_SHARE_OF_SCAN, *ends, rows)).fetchall()
-    convert = sql.column.from_answer
+    convert = sql.column.from_member
     if convert is not None:
         found = [(key, convert(value)) for key, value in found]
     last = found[-1][0] if len(found) == rows else None

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from kvlayer.backends.base import BackendTable
 from kvlayer.backends.postgres import names
-from kvlayer.backends.postgres.connections import Session
+from kvlayer.backends.postgres.sessions import Session
 from kvlayer.backends.postgres.statements import TableStatements
 
 # A transaction locks each table that it makes or drops, with its indexes, and the server has room for some
