@@ -54,7 +54,10 @@ class Zipfian:
     together come up to 6 % more often than their share.
     """
 
-    __slots__ = ("_exponent", "_random", "_ranks", "_second", "_slope", "_zeta")
+    ranks: int
+    """How many there are."""
+
+    __slots__ = ("_exponent", "_random", "_second", "_slope", "_zeta", "ranks")
 
     def __init__(self, ranks: int, random: Random) -> None:
         self._random = random.random
@@ -64,7 +67,7 @@ class Zipfian:
 
     def resize(self, ranks: int) -> None:
         """From now on there are so many ranks."""
-        self._ranks = ranks
+        self.ranks = ranks
         self._zeta = zeta(ranks)
         self._slope = (1 - (2 / ranks) ** (1 - THETA)) / (1 - self._second / self._zeta) if ranks > 2 else 0.0
 
@@ -76,8 +79,8 @@ class Zipfian:
             return 0
         if scaled < self._second:
             return 1
-        rank = int(self._ranks * (self._slope * uniform - self._slope + 1) ** self._exponent)
-        return rank if rank < self._ranks else self._ranks - 1  # where the sum was rounded up to 1
+        rank = int(self.ranks * (self._slope * uniform - self._slope + 1) ** self._exponent)
+        return rank if rank < self.ranks else self.ranks - 1  # where the sum was rounded up to 1
 
 
 class ScrambledZipfian:
@@ -106,10 +109,11 @@ class Latest:
     def add(self) -> None:
         """There is one record more, which is the newest."""
         self._records += 1
-        self._ages.resize(self._records)
 
     def draw(self) -> int:
         """A number from 0, of the oldest record, to that of the newest."""
+        if self._ages.ranks != self._records:
+            self._ages.resize(self._records)
         return self._records - 1 - self._ages.draw()
 
 

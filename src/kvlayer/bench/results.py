@@ -130,7 +130,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p999: float
     max: float
     histogram: str
-    """All of them: an HDR histogram in its compressed, base64 encoded form (V2), of microseconds."""
+    """All of them: an HDR histogram in its compressed, base64 encoded form (V2), of nanoseconds."""
 
 
 class YcsbPoint(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="ycsb"):
@@ -139,8 +139,8 @@ class YcsbPoint(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     workload: str
     """A to F."""
     phase: Literal["load", "run"]
-    distribution: Literal["zipfian", "latest", "uniform"]
-    """Of the keys that operations choose."""
+    distribution: Literal["zipfian", "latest", "uniform"] | None
+    """Of the records that operations choose; None for a load, which takes each once."""
     workers: int
     threads: int
     records: int
@@ -150,11 +150,16 @@ class YcsbPoint(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     operations: int
     seconds: float
     """From the common beginning until the last worker had ended."""
+    missing: int
+    """Operations that found nothing where a record should have been."""
+    overdue: int
+    """Operations that the target wanted started by the end, and that the workers did not get round to."""
     latencies: dict[str, Latency]
-    """`read`, `update`, `insert`, `scan`, `read_modify_write`: from the moment at which each operation was
-    intended to start, so that one that had to wait for another counts its waiting."""
+    """`read`, `update`, `insert`, `scan`, `read_modify_write`: with a target, from the moment at which each
+    operation was intended to start, so that one that had to wait for another counts its waiting; without
+    one, from the moment at which it did start."""
     service: dict[str, Latency]
-    """The same operations from the moment at which they did start."""
+    """With a target, the same operations from the moment at which they did start; empty without one."""
 
     @property
     def rate(self) -> float:
