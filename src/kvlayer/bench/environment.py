@@ -30,7 +30,7 @@ _DURABILITY_FACTS: Final = ("durable", "append_only", "journal_mode", "n_val")
 
 
 def environment(client: Client, storage_type: str, options: msgspec.Struct) -> Environment:
-    """All that is known of the store of a client, whose checked options are `options`, and of this machine."""
+    """What is known of the store of a client, whose checked options are `options`, and of this machine."""
     facts = {name: _fact(fact) for name, fact in client.ping().items()}
     return Environment(
         kvlayer=metadata.version("kvlayer"),
