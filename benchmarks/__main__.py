@@ -12,7 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from benchmarks import batch_sizes, memory, report, small_range, transfer
-from benchmarks.harness import Measurement, Progress, compare
+from benchmarks.harness import Measurement, Progress, Standing, compare
 from benchmarks.report import Results
 from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import Workload
@@ -31,6 +31,9 @@ Sections (all, unless --only names some):
   redis    like sqlite, against redis-py; starts a redis-server for it
   postgres like sqlite, against psycopg; starts a PostgreSQL server for it
   copy     copies between stores against the slower side's own bulk rate; starts both servers
+  alternatives
+           what people would use instead, among those whose rows are equally safe: diskcache, sqlitedict,
+           shelve, py-key-value-aio, opendal, dicts, plain drivers row by row (needs their packages)
 
 Times are microseconds for a row, of kvlayer and of what it is compared with; of the best round.
 A ratio of 0.8 says that kvlayer moves rows at 0.8 times the rate of the bare store. It is that of
@@ -69,6 +72,18 @@ def _keys(progress: Progress) -> list[Measurement]:
     return results
 
 
+def _alternatives(options: argparse.Namespace, progress: Progress) -> list[Standing]:
+    from benchmarks.alternatives import groups, measuring  # they need packages, too
+    from benchmarks.alternatives.rows import Rows
+
+    rows = Rows.make(min(options.rows, _MOST_ALTERNATIVE_ROWS), options.batch_size)
+    return [
+        standing
+        for group in groups.GROUPS
+        for standing in measuring.measure(group, rows, options.rounds, progress)
+    ]
+
+
 def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Callable[[], Results]]:
     """What each section runs, in the order in which they run."""
 
@@ -88,10 +103,23 @@ def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Call
         "dump": lambda: transfer.measure_dump(options.rows, options.rounds, progress),
         **{store: comparing(store) for store in WITH_SERVER},
         "copy": lambda: transfer.measure_copies(options.rows, options.rounds, progress),
+        "alternatives": lambda: _alternatives(options, progress),
     }
 
 
-_SECTIONS: Final = (*EMBEDDED, "keys", "range", "batches", "memory", "dump", *WITH_SERVER, "copy")
+_SECTIONS: Final = (
+    *EMBEDDED,
+    "keys",
+    "range",
+    "batches",
+    "memory",
+    "dump",
+    *WITH_SERVER,
+    "copy",
+    "alternatives",
+)
+
+_MOST_ALTERNATIVE_ROWS: Final = 10_000  # some of them take a millisecond for a row
 
 
 def _at_least_1(text: str) -> int:

@@ -14,7 +14,7 @@ import gc
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,9 @@ OPERATIONS: Final = ("put", "get", "scan", "scan_keys", "delete")
 
 Progress: TypeAlias = Callable[[str], None]
 """Tells the user what happens now."""
+
+Step: TypeAlias = Callable[[], object]
+"""A part of an operation that is timed as a whole."""
 
 
 class Contender(ABC):
@@ -123,6 +126,30 @@ class Figure:
         return self.value < self.limit
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one of several contenders did that keep rows equally safe."""
+
+    durability: str
+    store: str
+    version: str
+    """Of the library; empty for what Python has itself."""
+    ordered: bool
+    """Whether it keeps rows in key order."""
+    batch_size: int
+    """Rows in a batch; 1: it was given them one by one."""
+    store_us: Mapping[str, float]
+    """Microseconds for each row, by operation, in the best round; without what it can't do."""
+    kvlayer_us: Mapping[str, float]
+    """The same of kvlayer."""
+    ratios: Mapping[str, list[float]]
+    """kvlayer's rate as a multiple of the store's, by operation, in each round; empty for kvlayer."""
+
+    def ratio(self, operation: str) -> float | None:
+        """kvlayer's best rate as a multiple of the store's best; None for kvlayer itself."""
+        return self.store_us[operation] / self.kvlayer_us[operation] if self.ratios else None
+
+
 def compare(
     comparison: Comparison,
     workload: Workload,
@@ -158,24 +185,29 @@ def compare(
 
 def in_turns(ours: Contender, bare: Contender, operation: str, workload: Workload) -> tuple[float, float]:
     """The seconds that each contender takes for one operation on all rows."""
-    steps = zip(_steps(ours, operation, workload), _steps(bare, operation, workload), strict=True)
-    mine = other = 0.0
-    gc.collect()
-    gc.freeze()
-    try:
-        for number, (my_step, other_step) in enumerate(steps):
-            if number % 2:
-                mine += _seconds(my_step)
-                other += _seconds(other_step)
-            else:
-                other += _seconds(other_step)
-                mine += _seconds(my_step)
-    finally:
-        gc.unfreeze()
+    other, mine = take_turns([_steps(bare, operation, workload), _steps(ours, operation, workload)])
     return mine, other
 
 
-def _steps(contender: Contender, operation: str, workload: Workload) -> Iterator[Callable[[], object]]:
+def take_turns(contenders: Sequence[Iterable[Step]]) -> list[float]:
+    """The seconds that each contender's steps take, of which all have the same number.
+
+    All take the first step, then all take the second one, and each time another one goes first.
+    """
+    seconds = [0.0] * len(contenders)
+    gc.collect()
+    gc.freeze()
+    try:
+        for number, steps in enumerate(zip(*contenders, strict=True)):
+            for turn in range(number, number + len(steps)):
+                at = turn % len(steps)
+                seconds[at] += _seconds(steps[at])
+    finally:
+        gc.unfreeze()
+    return seconds
+
+
+def _steps(contender: Contender, operation: str, workload: Workload) -> Iterator[Step]:
     """An operation as steps of one batch each, to be called one after the other."""
     act = getattr(contender, operation)
     if operation in ("scan", "scan_keys"):
@@ -187,7 +219,7 @@ def _steps(contender: Contender, operation: str, workload: Workload) -> Iterator
             yield partial(act, batch)
 
 
-def _seconds(step: Callable[[], object]) -> float:
+def _seconds(step: Step) -> float:
     start = time.perf_counter()
     step()
     return time.perf_counter() - start

@@ -16,15 +16,20 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness import Figure, Measurement
+from benchmarks.harness import Figure, Measurement, Standing
 
-Results: TypeAlias = Sequence[Measurement] | Sequence[Figure]
+Result: TypeAlias = Measurement | Figure | Standing
+
+Results: TypeAlias = Sequence[Measurement] | Sequence[Figure] | Sequence[Standing]
 """The results of one section; all are of one kind."""
 
-_LEFT: Final = frozenset({"what", "operation", "also"})
+_LEFT: Final = frozenset({"what", "operation", "also", "store", "order"})
 """Columns of words; all others hold numbers."""
 
-_MAY_WRAP: Final = frozenset({"what", "also"})
+_COMPARED: Final = ("put", "get", "delete", "increment", "scan", "range")
+"""The operations in which several stores stand side by side."""
+
+_MAY_WRAP: Final = frozenset({"what", "also", *_COMPARED})
 
 
 def environment() -> dict[str, Any]:
@@ -47,22 +52,33 @@ def describe(facts: Mapping[str, Any]) -> str:
 
 
 def show(console: Console, section: str, results: Results) -> None:
-    """Prints the results of one section as a table."""
-    columns, rows = tabulate(results)
-    table = Table(
-        title=f"{section}{_heading(results)}",
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for column in columns:
-        table.add_column(
-            column, justify="left" if column in _LEFT else "right", no_wrap=column not in _MAY_WRAP
+    """Prints the results of one section as a table, or as several."""
+    for part in _parts(results):
+        columns, rows = tabulate(part)
+        table = Table(
+            title=f"{section}{_heading(part)}" + f"\n{_title(part)}" * bool(_title(part)),
+            title_justify="left",
+            title_style="bold",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
         )
-    for row in rows:
-        table.add_row(*(f"[red]{cell}[/red]" if cell.endswith("missed") else cell for cell in row))
-    console.print(table)
+        for column in columns:
+            table.add_column(
+                column, justify="left" if column in _LEFT else "right", no_wrap=column not in _MAY_WRAP
+            )
+        for row in rows:
+            table.add_row(*(f"[red]{cell}[/red]" if cell.endswith("missed") else cell for cell in row))
+        console.print(table)
+
+
+def _parts(results: Results) -> list[Results]:
+    """The results of one section that belong into one table each."""
+    standings: dict[tuple[str, int], list[Standing]] = {}
+    for result in results:
+        if not isinstance(result, Standing):
+            return [results]
+        standings.setdefault((result.durability, result.batch_size), []).append(result)
+    return list(standings.values())
 
 
 def as_json(facts: Mapping[str, Any], sections: Mapping[str, Results]) -> str:
@@ -79,22 +95,27 @@ def as_json(facts: Mapping[str, Any], sections: Mapping[str, Results]) -> str:
     )
 
 
-def _with_verdict(result: Measurement | Figure) -> dict[str, Any]:
+def _with_verdict(result: Result) -> dict[str, Any]:
+    if isinstance(result, Standing):
+        return asdict(result)
     derived = {"ratio": result.ratio} if isinstance(result, Measurement) else {}
     return {**asdict(result), **derived, "met": result.met}
 
 
 def as_markdown(facts: Mapping[str, Any], command: str, results: Results) -> str:
-    """One section as a Markdown table, with the command that makes it and where it ran."""
-    columns, rows = tabulate(results)
-    lines = [
-        f"`{command}` on {describe(facts)}{_heading(results)}:",
-        "",
-        _line(columns),
-        _line(":--" if column in _LEFT else "--:" for column in columns),
-        *map(_line, rows),
-    ]
-    return "\n".join(lines)
+    """One section as Markdown tables, with the command that makes them and where it ran."""
+    lines = [f"`{command}` on {describe(facts)}{_heading(results)}:", ""]
+    for part in _parts(results):
+        columns, rows = tabulate(part)
+        if _title(part):
+            lines += [f"**{_title(part)}**", ""]
+        lines += [
+            _line(columns),
+            _line(":--" if column in _LEFT else "--:" for column in columns),
+            *map(_line, rows),
+            "",
+        ]
+    return "\n".join(lines[:-1])
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -132,17 +153,33 @@ def _tells_something(column: str, cells: list[str]) -> bool:
 
 def _heading(results: Results) -> str:
     """What the columns of times mean, where there are such."""
+    if isinstance(results[0], Standing):
+        return ", µs a row and kvlayer's rate as a multiple of the other's"
     baselines = {result.baseline for result in results if isinstance(result, Measurement)}
     return f", kvlayer and {' and '.join(sorted(baselines))}, µs a row" if baselines else ""
 
 
-def _cells(result: Measurement | Figure) -> dict[str, str]:
+def _title(part: Results) -> str:
+    """What tells a section's table from its others; empty where there is only one."""
+    if not isinstance(part[0], Standing):
+        return ""
+    rows = f"batches of {part[0].batch_size:,} rows" if part[0].batch_size > 1 else "row by row"
+    return f"{part[0].durability}; {rows}"
+
+
+def _cells(result: Result) -> dict[str, str]:
     if isinstance(result, Figure):
         return {
             "what": result.subject,
             "figure": f"{result.value:.1f} {result.unit}",
             "target": f"< {result.limit:g} {result.unit}: {_verdict(result.met)}",
             "also": result.note,
+        }
+    if isinstance(result, Standing):
+        return {
+            "store": result.store,
+            "order": "yes" if result.ordered else "",
+            **{operation: _standing(result, operation) for operation in _COMPARED},
         }
     return {
         "what": result.subject,
@@ -154,6 +191,18 @@ def _cells(result: Measurement | Figure) -> dict[str, str]:
         "in rounds": f"{min(result.ratios):.2f}–{max(result.ratios):.2f}",
         "target": "" if result.met is None else f"≥ {result.target:g}: {_verdict(result.met)}",
     }
+
+
+def _standing(result: Standing, operation: str) -> str:
+    """The time of an operation, and kvlayer's rate as a multiple of the store's."""
+    if operation not in result.store_us:
+        return ""
+    time, ratio = _three_digits(result.store_us[operation]), result.ratio(operation)
+    return time if ratio is None else f"{time} {_three_digits(ratio)}×"
+
+
+def _three_digits(number: float) -> str:
+    return f"{number:.2f}" if number < 10 else f"{number:.1f}" if number < 100 else f"{number:,.0f}"
 
 
 def _verdict(met: bool) -> str:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from benchmarks import batch_sizes, harness, memory, report, small_range
 from benchmarks.__main__ import _SECTIONS, main
-from benchmarks.harness import OPERATIONS, Comparison, Contender, Figure, Measurement
+from benchmarks.harness import OPERATIONS, Comparison, Contender, Figure, Measurement, Standing
 from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import KEY_TYPES, VALUE_BYTES, Workload, scattered_pairs
 
@@ -79,6 +79,20 @@ def quietly(text: str) -> None:
 
 def measurement(**changes: Any) -> Measurement:
     usual = Measurement("sqlite", "put", "sqlite3", 10.0, 8.0, [0.7, 0.9], target=0.75, batch_size=1000)
+    return replace(usual, **changes)
+
+
+def standing(**changes: Any) -> Standing:
+    usual = Standing(
+        "file, synced",
+        "a store",
+        "1.2",
+        ordered=True,
+        batch_size=1000,
+        store_us={"put": 21.0, "scan": 0.5},
+        kvlayer_us={"put": 2.0, "scan": 1.0},
+        ratios={"put": [10.0, 11.0], "scan": [0.4, 0.6]},
+    )
     return replace(usual, **changes)
 
 
@@ -186,6 +200,30 @@ class TestReport:
         columns, rows = report.tabulate([Figure("a range", 31.25, "µs", 30, "median")])
         assert columns == ("what", "figure", "target", "also")
         assert rows == [("a range", "31.2 µs", "< 30 µs: missed", "median")]
+
+    def test_standings(self) -> None:
+        ours = standing(store="kvlayer", store_us={"put": 2.0}, ratios={})
+        columns, rows = report.tabulate([ours, standing(ordered=False)])
+        assert columns == ("store", "order", "put", "scan")
+        assert rows == [("kvlayer", "yes", "2.00", ""), ("a store", "", "21.0 10.5×", "0.50 0.50×")]
+
+    def test_standings_have_a_table_for_each_durability_and_batch_size(self) -> None:
+        results = [standing(), standing(batch_size=1), standing(store="another"), standing(durability="none")]
+        text = report.as_markdown(FACTS, "make bench", results)
+        assert [line for line in text.splitlines() if line.startswith("**")] == [
+            "**file, synced; batches of 1,000 rows**",
+            "**file, synced; row by row**",
+            "**none; batches of 1,000 rows**",
+        ]
+        assert "\n\n\n" not in text
+        assert text.count("| a store |") == 3
+
+    def test_standings_as_json(self) -> None:
+        (written,) = json.loads(report.as_json(FACTS, {"alternatives": [standing()]}))["sections"][
+            "alternatives"
+        ]
+        assert written["version"] == "1.2"
+        assert written["ratios"] == {"put": [10.0, 11.0], "scan": [0.4, 0.6]}
 
     def test_json_holds_every_round(self) -> None:
         text = report.as_json(FACTS, {"sqlite": [measurement()], "range": [Figure("r", 1.5, "µs", 30, "")]})
