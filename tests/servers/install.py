@@ -15,6 +15,7 @@ import sys
 _NEEDED = {
     "redis-server": "redis-server",
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
+    "pgbouncer": "/usr/sbin/pgbouncer",
 }
 
 

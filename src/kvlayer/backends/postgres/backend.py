@@ -44,7 +44,9 @@ _INT_LIMIT: Final = 10**values.MAX_DIGITS  # of a column of counters; a delta ma
 _FACTS: Final = b"""
     SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_database()::text,
            pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('fsync', true),
-           pg_catalog.current_setting('synchronous_commit', true)"""
+           pg_catalog.current_setting('synchronous_commit', true),
+           pg_catalog.current_setting('statement_timeout', true),
+           pg_catalog.current_setting('lock_timeout', true)"""
 
 
 class PostgresBackend(Backend):
@@ -202,19 +204,23 @@ class PostgresBackend(Backend):
 
     def ping(self) -> dict[str, Any]:
         """Asks the server. Returns its `version`, `where` it is, the `database`, whether it is a `standby`,
-        and whether what it acknowledges is `durable`.
+        whether what it acknowledges is `durable`, whether a pooler is in between (`pooled`), and the
+        `statement_timeout` and `lock_timeout` that are in force there.
         """
 
         def ask(session: Session) -> dict[str, Any]:
             facts = session.execute(_FACTS).fetchone()
             assert facts is not None  # for the type checker: the query has exactly one row
-            version, database, standby, fsync, synchronous_commit = facts
+            version, database, standby, fsync, synchronous_commit, statement_timeout, lock_timeout = facts
             return {
                 "version": version,
                 "where": self._where,
                 "database": database,
                 "standby": standby,
                 "durable": "off" not in (fsync, synchronous_commit),
+                "pooled": session.is_pooled(),
+                "statement_timeout": statement_timeout,
+                "lock_timeout": lock_timeout,
             }
 
         return self._run("ping", ask, writes=False)

@@ -9,7 +9,7 @@ from psycopg import errors
 
 from kvlayer.backends.base import BackendTable
 from kvlayer.backends.postgres.connections import NotConnectedError, PoolExhaustedError
-from kvlayer.backends.postgres.sessions import Session
+from kvlayer.backends.postgres.sessions import Session, is_refused_setting
 from kvlayer.errors import BadKey, KvlayerError, StorageError
 
 
@@ -118,6 +118,8 @@ def explain(error: Exception, where: str, attempts: Attempts) -> KvlayerError:
         return BadKey(f"{subject}: a key or a value is too long{written}")
     if isinstance(error, MaybeDoneError):
         meaning = _Meaning("the connection was lost", True)
+    elif isinstance(error, NotConnectedError) and is_refused_setting(cause):
+        meaning = _Meaning("a pooler such as PgBouncer takes no `options` of libpq: give them to the role", False)
     elif isinstance(error, NotConnectedError):
         meaning = _Meaning("no connection", _may_come_back(cause))
     elif isinstance(error, PoolExhaustedError):
@@ -131,7 +133,8 @@ def explain(error: Exception, where: str, attempts: Attempts) -> KvlayerError:
 def _may_come_back(cause: BaseException | None) -> bool:
     """Whether a connection may be had later; the driver has no code for it, only the server's words."""
     text = str(cause)
-    return not any(word in text for word in ("authentication failed", "does not exist", "no password"))
+    lasting = ("authentication failed", "does not exist", "no password", "certificate")
+    return not any(words in text for words in lasting)
 
 
 def _reason(cause: BaseException | None) -> str:
