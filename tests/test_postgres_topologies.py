@@ -134,6 +134,19 @@ class TestPoolers:
             use(kvl)
             assert kvl._connected()._pool._idle[0]._prepare is prepare  # type: ignore[attr-defined]
 
+    def test_statements_that_a_pooler_mixes_up(self) -> None:
+        """What this PgBouncer does where the user wants prepared statements and shared connections."""
+        server = shared_server()
+        with pgbouncer(server, **POOLERS["transaction"], default_pool_size="1") as address:
+            config = {**server.config, "storage_addresses": [address], "prepared_statements": True}
+            with (
+                opened(config),
+                kvlayer.client(config, app_name="app", namespace="other") as second,
+                pytest.raises(kvlayer.StorageError, match="prepared_statements, which must be off") as raised,
+            ):
+                second.ping()
+            assert not raised.value.retryable
+
     def test_a_server_that_is_restarted_behind_the_pooler(self) -> None:
         with (
             PostgresServer() as server,

@@ -22,7 +22,6 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {folder}/users
 admin_users = admin
-default_pool_size = 3
 server_login_retry = 0.2
 """
 
@@ -33,7 +32,7 @@ def pgbouncer(server: PostgresServer, **settings: str) -> Iterator[str]:
     user = unprivileged_user()
     folder, port = temporary_folder(user), free_port()
     (folder / "users").write_text(f'"admin" "{PASSWORD}"\n')
-    lines = [f"{name} = {value}\n" for name, value in settings.items()]
+    lines = [f"{name} = {value}\n" for name, value in {"default_pool_size": "3", **settings}.items()]
     text = _CONFIGURATION.format(server_port=server.port, port=port, folder=folder) + "".join(lines)
     (folder / "pgbouncer.ini").write_text(text)
 

@@ -37,6 +37,8 @@ _MEANINGS: Final = {
     "25006": _Meaning("the server only reads: it is a standby, or was told so", True),
     "42501": _Meaning("this user may not do so", False),
     "57": _Meaning("the server is shutting down, or an operator intervened", True),
+    "26000": _Meaning("a pooler in between mixes up prepared_statements, which must be off", False),
+    "42P05": _Meaning("a pooler in between mixes up prepared_statements, which must be off", False),
     "58": _Meaning("the server's operating system failed", False),
     "XX": _Meaning("the server found data damaged, or has a fault", False),
 }
@@ -119,7 +121,9 @@ def explain(error: Exception, where: str, attempts: Attempts) -> KvlayerError:
     if isinstance(error, MaybeDoneError):
         meaning = _Meaning("the connection was lost", True)
     elif isinstance(error, NotConnectedError) and is_refused_setting(cause):
-        meaning = _Meaning("a pooler such as PgBouncer takes no `options` of libpq: give them to the role", False)
+        meaning = _Meaning(
+            "a pooler such as PgBouncer takes no `options` of libpq: give them to the role", False
+        )
     elif isinstance(error, NotConnectedError):
         meaning = _Meaning("no connection", _may_come_back(cause))
     elif isinstance(error, PoolExhaustedError):
