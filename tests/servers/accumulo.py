@@ -12,20 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import jgo
-
+from kvlayer.backends.accumulo import jars
 from servers.process import ServerProcess, free_port, temporary_folder
 
 INSTANCE: Final = "kvlayer-test"
 PASSWORD: Final = "sesame-7531"
 """Of the superuser, `root`."""
 
-# Without metrics-core, which no other names, ZooKeeper ends before it listens and doesn't say why.
-_COORDINATES: Final = (
-    "org.apache.accumulo:accumulo-minicluster:2.1.4"
-    "+io.dropwizard.metrics:metrics-core:4.1.12.1"
-    "+org.apache.logging.log4j:log4j-slf4j2-impl:2.24.3"
-)
+# Made by list_jars.py of accumulo-minicluster, log4j-slf4j2-impl, and metrics-core, without which ZooKeeper
+# ends at once.
+_JARS: Final = Path(__file__).with_name("accumulo.jars")
 
 PROMPT_RECOVERY: Final = {"instance.zookeeper.timeout": "6s", "manager.recovery.delay": "1s"}
 """Properties of a cluster that misses a killed tablet server, and recovers its tablets, in seconds."""
@@ -126,7 +122,7 @@ class AccumuloServer:
         file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         # So short a life is worth neither an optimizing compiler nor a collector with threads.
         cheap = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={self.folder}/tmp"
-        class_path = ":".join(str(path) for path in [self.folder, *_jars()])
+        class_path = ":".join(str(path) for path in [self.folder, *jars.fetch(_JARS.read_text())])
         guarded: list[str | Path] = [sys.executable, Path(__file__).with_name("guarded.py")]
         java = ["env", f"JAVA_TOOL_OPTIONS={cheap}", "java", "-Xmx64m", "-cp", class_path]
         return [*guarded, *java, "org.apache.accumulo.minicluster.MiniAccumuloRunner", "-p", file]
@@ -136,12 +132,6 @@ class AccumuloServer:
 def shared_server() -> AccumuloServer:
     """One for all tests of this process that don't harm it; it ends with the process."""
     return AccumuloServer()
-
-
-@cache
-def _jars() -> list[Path]:
-    jars: list[Path] = jgo.build(_COORDINATES).all_jars
-    return jars
 
 
 def _processes_of(groups: set[int]) -> list[int]:

@@ -11,6 +11,9 @@ import shutil
 import subprocess
 import sys
 
+from kvlayer.backends.accumulo import runtime
+from kvlayer.errors import ConfigurationError
+
 # Package → a program of it: a name on the PATH, or a pattern of paths.
 _NEEDED = {
     "redis-server": "redis-server",
@@ -22,6 +25,8 @@ _NEEDED = {
 def main() -> int:
     """Returns the exit status of the script."""
     missing = [package for package, program in _NEEDED.items() if not _is_there(program)]
+    if not _has_java():
+        missing.append("default-jre-headless")
     if not missing:
         return 0
     command = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing]
@@ -39,6 +44,14 @@ def main() -> int:
 
 def _is_there(program: str) -> bool:
     return bool(glob.glob(program)) if "/" in program else shutil.which(program) is not None
+
+
+def _has_java() -> bool:
+    try:
+        runtime.jvm_library()
+    except ConfigurationError:  # none, or one of a version that Accumulo can't use
+        return False
+    return True
 
 
 def _complain(message: str) -> int:
