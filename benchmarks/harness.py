@@ -21,10 +21,16 @@ from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, Final, TypeAlias
 
-from benchmarks.workload import Batches, Workload
+from benchmarks.workload import Batches, Workload, in_batches
 
 OPERATIONS: Final = ("put", "get", "scan", "scan_keys", "delete")
 """What is timed, in the order in which a round does it."""
+
+WITH_ONE_ROW: Final = ("put", "get", "scan", "scan_keys", "put one", "get one", "delete")
+"""The same with calls for a single row each, which overwrite and read rows that are there."""
+
+_CALLS: Final = 4000  # of one row each; they take long
+_CALLS_IN_A_STEP: Final = 20
 
 Progress: TypeAlias = Callable[[str], None]
 """Tells the user what happens now."""
@@ -63,6 +69,15 @@ class Contender(ABC):
     def close(self) -> None:
         """Removes the table and frees what is held."""
 
+    def put_one(self, key: Any, value: bytes) -> None:
+        """Writes one row, in the way that suits it best."""
+        self.put([(key, value)])
+
+    def get_one(self, key: Any) -> Any:
+        """The value of one key, in the way that suits it best."""
+        (value,) = self.get([key])
+        return value
+
     def batches(self, workload: Workload) -> Batches:
         """The rows in the form that this contender takes."""
         return workload.encoded if self.takes_encoded else workload.plain
@@ -80,6 +95,8 @@ class Comparison:
     """For some operations, the least share of the bare store's rate that kvlayer is to reach."""
     open: Callable[[], AbstractContextManager[tuple[Contender, Contender]]]
     """Opens kvlayer and the bare store, each with a fresh table."""
+    operations: tuple[str, ...] = OPERATIONS
+    """What is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +172,13 @@ def compare(
     workload: Workload,
     rounds: int,
     progress: Progress,
-    operations: tuple[str, ...] = OPERATIONS,
+    operations: tuple[str, ...] | None = None,
 ) -> list[Measurement]:
-    """Runs all rounds. Raises AssertionError where the two don't give the same answers."""
+    """Runs all rounds, of the comparison's operations or only of some.
+
+    Raises AssertionError where the two don't give the same answers.
+    """
+    operations = operations or comparison.operations
     check(comparison, Workload.make(min(workload.rows, 2500), min(workload.batch_size, 1000)))
     seconds: dict[str, list[tuple[float, float]]] = {operation: [] for operation in operations}
     for number in range(1, rounds + 1):
@@ -173,11 +194,11 @@ def compare(
             subject=comparison.store,
             operation=operation,
             baseline=comparison.baseline,
-            kvlayer_us=min(mine for mine, _ in times) / workload.rows * 1e6,
-            baseline_us=min(other for _, other in times) / workload.rows * 1e6,
+            kvlayer_us=min(mine for mine, _ in times) / _rows(operation, workload) * 1e6,
+            baseline_us=min(other for _, other in times) / _rows(operation, workload) * 1e6,
             ratios=[other / mine for mine, other in times],
             target=comparison.targets.get(operation),
-            batch_size=workload.batch_size,
+            batch_size=1 if operation.endswith(" one") else workload.batch_size,
         )
         for operation, times in seconds.items()
     ]
@@ -207,8 +228,16 @@ def take_turns(contenders: Sequence[Iterable[Step]]) -> list[float]:
     return seconds
 
 
+def _rows(operation: str, workload: Workload) -> int:
+    """How many rows an operation moves."""
+    return min(workload.rows, _CALLS) if operation.endswith(" one") else workload.rows
+
+
 def _steps(contender: Contender, operation: str, workload: Workload) -> Iterator[Step]:
-    """An operation as steps of one batch each, to be called one after the other."""
+    """An operation as steps of one batch each, or of some calls, to be called one after the other."""
+    if operation.endswith(" one"):
+        yield from _steps_of_calls(contender, operation, workload)
+        return
     act = getattr(contender, operation)
     if operation in ("scan", "scan_keys"):
         answers = iter(act())
@@ -217,6 +246,21 @@ def _steps(contender: Contender, operation: str, workload: Workload) -> Iterator
     else:
         for batch in getattr(contender.batches(workload), operation):
             yield partial(act, batch)
+
+
+def _steps_of_calls(contender: Contender, operation: str, workload: Workload) -> Iterator[Step]:
+    batches = contender.batches(workload)
+    if operation == "put one":
+        calls = [partial(contender.put_one, *row) for batch in batches.put for row in batch]
+    else:
+        calls = [partial(contender.get_one, key) for batch in batches.get for key in batch]
+    for some in in_batches(calls[: _rows(operation, workload)], _CALLS_IN_A_STEP):
+        yield partial(_call_all, some)
+
+
+def _call_all(calls: list[Step]) -> None:
+    for call in calls:
+        call()
 
 
 def _seconds(step: Step) -> float:
@@ -241,6 +285,9 @@ def check(comparison: Comparison, workload: Workload) -> None:
                 "scan": list(contender.scan()) == sorted(rows.items()),
                 "scan_keys": list(contender.scan_keys()) == sorted(rows),
             }
+            first = next(iter(rows))
+            contender.put_one(first, b"another")
+            answers["get_one"] = contender.get_one(first) == b"another"
             for batch in batches.delete:
                 contender.delete(batch)
             answers["delete"] = not list(contender.scan())

@@ -142,6 +142,16 @@ class TestCompare:
         assert all(len(result.ratios) == 2 for result in results)
         assert all(min(result.ratios) > 0 for result in results)
 
+    def test_calls_for_one_row_take_turns_a_few_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(harness, "_CALLS", 45)
+        log: list[tuple[str, str]] = []
+        workload = Workload.make(50, 10)
+        put, get = harness.compare(recorded(log), workload, 1, quietly, ("put one", "get one"))
+        for operation in ("put", "get"):
+            order = [name for name, noted in log if noted == operation]
+            assert order == ["bare"] * 20 + ["ours"] * 40 + ["bare"] * 20 + ["bare"] * 5 + ["ours"] * 5
+        assert (put.operation, put.batch_size, get.operation, get.batch_size) == ("put one", 1, "get one", 1)
+
     def test_wrong_answers_are_an_error(self) -> None:
         with pytest.raises(AssertionError, match="Forgetful gives wrong answers: get, scan, scan_keys"):
             harness.compare(recorded([], bare=Forgetful), Workload.make(30, 10), 1, quietly)

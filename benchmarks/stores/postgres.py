@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import psycopg
 
-from benchmarks.harness import Comparison, Contender
+from benchmarks.harness import WITH_ONE_ROW, Comparison, Contender
 from benchmarks.stores.through_kvlayer import ThroughKvlayer
 from kvlayer.backends.base import PAGE_ROWS
 from kvlayer.backends.postgres import PostgresBackend
@@ -27,13 +27,18 @@ _PUT: Final = """
     INSERT INTO public.bare SELECT * FROM unnest(%b::bytea[], %b::bytea[])
     ON CONFLICT (k) DO UPDATE SET v = excluded.v"""
 _GET: Final = "SELECT k, v FROM public.bare WHERE k = ANY(%b)"
+_PUT_ONE: Final = "INSERT INTO public.bare VALUES (%b, %b) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
+_GET_ONE: Final = "SELECT v FROM public.bare WHERE k = %b"
 _SCAN: Final = "SELECT k, v FROM public.bare WHERE k >= %b ORDER BY k LIMIT %b"
 _SCAN_KEYS: Final = "SELECT k FROM public.bare WHERE k >= %b ORDER BY k LIMIT %b"
 _DELETE: Final = "DELETE FROM public.bare WHERE k = ANY(%b)"
 
 
 class BarePsycopg(Contender):
-    """The driver's cursor, without a check that the connection lives, and without bounds on bytes."""
+    """The driver's cursor, without a check that the connection lives, and without bounds on bytes.
+
+    One row goes by `Connection.execute`, as in programs that keep a connection.
+    """
 
     takes_encoded: ClassVar[bool] = True
 
@@ -68,6 +73,13 @@ class BarePsycopg(Contender):
     def delete(self, keys: list[Any]) -> None:
         self._cursor.execute(_DELETE, (keys,), prepare=True)
 
+    def put_one(self, key: Any, value: bytes) -> None:
+        self._connection.execute(_PUT_ONE, (key, value), prepare=True, binary=True)
+
+    def get_one(self, key: Any) -> Any:
+        row = self._connection.execute(_GET_ONE, (key,), prepare=True, binary=True).fetchone()
+        return None if row is None else row[0]
+
     def close(self) -> None:
         self._cursor.execute("DROP TABLE public.bare")
         self._connection.close()
@@ -92,6 +104,7 @@ def _settings(server: PostgresServer) -> dict[str, Any]:
 COMPARISON = Comparison(
     store="postgres",
     baseline="psycopg",
-    targets={"put": 0.85, "get": 0.7, "scan": 0.6},
+    targets={"put": 0.85, "get": 0.7, "scan": 0.6, "put one": 0.8, "get one": 0.8},
     open=_opened,
+    operations=WITH_ONE_ROW,
 )

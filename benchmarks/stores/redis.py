@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import redis
 
-from benchmarks.harness import Comparison, Contender
+from benchmarks.harness import WITH_ONE_ROW, Comparison, Contender
 from benchmarks.stores.through_kvlayer import ThroughKvlayer
 from kvlayer.backends.base import PAGE_ROWS
 
@@ -50,6 +50,9 @@ class BareRedis(Contender):
     def get(self, keys: list[Any]) -> list[Any]:
         found: list[Any] = self._client.execute_command("HMGET", _HASH, *keys)
         return found
+
+    def get_one(self, key: Any) -> Any:
+        return self._client.hget(_HASH, key)
 
     def scan(self) -> Iterable[tuple[Any, bytes]]:
         start = b"-"
@@ -92,6 +95,7 @@ def _opened() -> Iterator[tuple[Contender, Contender]]:
 COMPARISON = Comparison(
     store="redis",
     baseline="redis-py",
-    targets={"put": 0.85, "get": 0.75, "scan": 0.65},
+    targets={"put": 0.85, "get": 0.75, "scan": 0.65, "put one": 0.8, "get one": 0.8},
     open=_opened,
+    operations=WITH_ONE_ROW,
 )

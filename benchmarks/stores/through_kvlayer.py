@@ -29,6 +29,13 @@ class ThroughKvlayer(Contender):
     def get(self, keys: list[Any]) -> list[Any]:
         return list(self._client.get(_TABLE, *keys))
 
+    def put_one(self, key: Any, value: bytes) -> None:
+        self._client.put(_TABLE, (key, value))
+
+    def get_one(self, key: Any) -> Any:
+        ((_, value),) = self._client.get(_TABLE, key)
+        return value
+
     def scan(self) -> Iterable[tuple[Any, bytes]]:
         return self._client.scan(_TABLE)
 
