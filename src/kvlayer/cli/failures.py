@@ -20,8 +20,11 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 """By SIGTERM."""
 
-EXTRA: Final = frozenset({"rich", "shtab", "zstandard"})
-"""The modules of the extra `kvlayer[cli]`."""
+EXTRAS: Final = {
+    **dict.fromkeys(("rich", "shtab", "zstandard"), "cli"),
+    **dict.fromkeys(("matplotlib", "hdrh"), "bench"),
+}
+"""Modules that the command line needs, and the extra of kvlayer that brings each."""
 
 
 class CommandError(Exception):
@@ -48,19 +51,24 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     """What to tell of an error, in one line, and the exit status; None for a fault of kvlayer's."""
     if isinstance(error, CommandError):
         return _one_line(str(error)), error.status
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] in EXTRA:
-        return f"this needs the module {error.name!r}: pip install 'kvlayer[cli]'", WRONG
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        extra = EXTRAS.get(error.name.partition(".")[0])
+        if extra is not None:
+            return f"this needs the module {error.name!r}: pip install 'kvlayer[{extra}]'", WRONG
     for kind, status in _STATUSES:
         if isinstance(error, kind):
-            return _one_line(_text(error)), WRONG if _is_refused_transfer(error) else status
+            return _one_line(_text(error)), WRONG if _is_refusal(error) else status
     return None
 
 
-def _is_refused_transfer(error: BaseException) -> bool:
-    """Whether tables can't be moved as asked; that a file is broken is another matter."""
+def _is_refusal(error: BaseException) -> bool:
+    """Whether tables can't be moved, or measured, as asked; that a file is broken is another
+    matter."""
+    from kvlayer.bench.errors import BenchError, BrokenResults, WorkerFailed
     from kvlayer.tools.errors import BrokenDump, TransferError
 
-    return isinstance(error, TransferError) and not isinstance(error, BrokenDump)
+    refused, broken = (TransferError, BenchError), (BrokenDump, BrokenResults, WorkerFailed)
+    return isinstance(error, refused) and not isinstance(error, broken)
 
 
 def _text(error: BaseException) -> str:

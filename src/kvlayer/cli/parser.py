@@ -41,13 +41,15 @@ class Parser(argparse.ArgumentParser):
 class CommandParser(Parser):
     """The parser of one command: flags may stand between the positional arguments too."""
 
+    is_group = False
+    """Whether the first positional argument is a command of its own, whose flags come behind it."""
     _within = False
 
     def parse_known_args(  # type: ignore[override]  # the overloads of typeshed, with one type
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
         """As argparse's, which alone would take `scan TABLE --limit 5 RANGE` for one word too many."""
-        if self._within:
+        if self._within or self.is_group:
             return super().parse_known_args(args, namespace)
         self._within = True
         try:
@@ -59,9 +61,15 @@ class CommandParser(Parser):
 class Commands:
     """Where each group of commands enters its own."""
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self, parser: Parser, prog: str = "kvlayer", **settings: Any) -> None:
+        self._prog = prog
         self._parsers = parser.add_subparsers(
-            prog="kvlayer", dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser
+            prog=prog,
+            dest="command",
+            metavar="COMMAND",
+            title="commands",
+            parser_class=CommandParser,
+            **settings,
         )
         self._store_flags = CommandParser(add_help=False, argument_default=argparse.SUPPRESS)
         add_store_flags(self._store_flags.add_argument_group("the store, as in `kvlayer --help`"))
@@ -81,16 +89,26 @@ class Commands:
         `usage` is what stands behind the name; `example` are lines that a shell can run, which the
         tests do.
         """
+        parser = self._add(name, summary, usage, details, example)
+        parser.set_defaults(run=run)
+        return parser
+
+    def group(self, name: str, *, summary: str, details: str = "", example: str) -> Commands:
+        """Enters a command that has commands of its own, which are then added to what is returned."""
+        parser = self._add(name, summary, "COMMAND ...", details, example)
+        parser.is_group = True
+        return Commands(parser, f"{self._prog} {name}", required=True, help="what to do")
+
+    def _add(self, name: str, summary: str, usage: str, details: str, example: str) -> CommandParser:
         description = f"{summary[0].upper()}{summary[1:]}."
         parser: CommandParser = self._parsers.add_parser(
             name,
             help=summary,
-            usage=f"kvlayer {name} {usage}".rstrip(),
+            usage=f"{self._prog} {name} {usage}".rstrip(),
             description=f"{description}\n\n{details}" if details else description,
             epilog="example:\n" + "\n".join(f"  {line}" for line in example.splitlines()),
             parents=[self._store_flags],
         )
-        parser.set_defaults(run=run)
         return parser
 
 

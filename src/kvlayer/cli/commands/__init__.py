@@ -6,6 +6,7 @@ Whatever is slow to import is imported by the functions that run.
 from typing import Final
 
 from kvlayer.cli.commands import (
+    bench,
     completion,
     configuration,
     measuring,
@@ -18,6 +19,6 @@ from kvlayer.cli.commands import (
 
 GROUPS: Final = tuple(
     group.add_commands
-    for group in (namespace, reading, writing, measuring, moving, stores, configuration, completion)
+    for group in (namespace, reading, writing, measuring, moving, stores, bench, configuration, completion)
 )
 """In the order of `kvlayer --help`."""
