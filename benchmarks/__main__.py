@@ -26,7 +26,7 @@ Sections (all, unless --only names some):
   keys     encode and decode against FoundationDB's tuple layer (needs the package foundationdb)
   range    the time of a range of ten rows in a large table in memory
   batches  what a row costs in batches of 1 to 10,000
-  memory   peak memory of put_many and scan of millions of rows on sqlite; takes minutes
+  memory   peak memory of put_many and scan of millions of rows, on sqlite, redis and postgres; takes minutes
   dump     what a row costs to dump from a database file
   redis    like sqlite, against redis-py; starts a redis-server for it
   postgres like sqlite, against psycopg; starts a PostgreSQL server for it
@@ -99,7 +99,10 @@ def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Call
         "batches": lambda: batch_sizes.measure(
             [comparison(store) for store in EMBEDDED], options.rows, options.rounds, progress
         ),
-        "memory": lambda: memory.measure(options.memory_rows, progress),
+        "memory": lambda: [
+            *memory.measure(options.memory_rows, progress),
+            *memory.measure_with_server(min(options.memory_rows, memory.ROWS_WITH_SERVER), progress),
+        ],
         "dump": lambda: transfer.measure_dump(options.rows, options.rounds, progress),
         **{store: comparing(store) for store in WITH_SERVER},
         "copy": lambda: transfer.measure_copies(options.rows, options.rounds, progress),

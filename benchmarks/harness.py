@@ -97,6 +97,8 @@ class Comparison:
     """Opens kvlayer and the bare store, each with a fresh table."""
     operations: tuple[str, ...] = OPERATIONS
     """What is compared."""
+    server: Callable[[], AbstractContextManager[Mapping[str, Any]]] | None = None
+    """Starts the server, where it takes one, and gives kvlayer's configuration."""
 
 
 @dataclass(frozen=True, slots=True)

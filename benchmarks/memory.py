@@ -1,7 +1,8 @@
-"""The peak memory of a process that moves millions of rows through the `sqlite` backend.
+"""The peak memory of a process that moves millions of rows through a backend.
 
-`python -m benchmarks.memory put_many|scan ROWS FILE` is the process that is measured. It prints, as JSON,
-its peak in megabytes before the first row and at the end, and the seconds between.
+`python -m benchmarks.memory put_many|scan ROWS` is the process that is measured. It is told by standard
+input which store to use, and prints, as JSON, its peak in megabytes before the first row and at the end,
+and the seconds between.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import kvlayer
 from benchmarks.harness import Figure, Progress
+from benchmarks.stores import WITH_SERVER, comparison
 from benchmarks.stores.sqlite import configuration
 from benchmarks.workload import KEY_TYPES, scattered_pairs
 
 ROWS: Final = 5_000_000
+ROWS_WITH_SERVER: Final = 1_000_000
 LIMIT_MB: Final = 150
 
 _TABLE: Final = "rows"
@@ -30,27 +33,43 @@ _TABLE: Final = "rows"
 
 def measure(rows: int, progress: Progress) -> list[Figure]:
     """The peak memory of a process that writes, and of one that scans, so many rows on `sqlite`."""
-    figures = []
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "memory.db")
-        for operation in ("put_many", "scan"):
-            progress(f"sqlite: {operation} of {rows:,} rows in a process of its own")
-            answer = subprocess.run(  # noqa: S603 - our own module
-                [sys.executable, "-m", "benchmarks.memory", operation, str(rows), str(path)],
-                check=True,
-                stdout=subprocess.PIPE,
-                cwd=Path(__file__).parents[1],
+        return _measure(configuration(Path(directory, "memory.db")), rows, progress)
+
+
+def measure_with_server(rows: int, progress: Progress) -> list[Figure]:
+    """The same on each store that needs a server, whose memory is not counted."""
+    figures = []
+    for store in WITH_SERVER:
+        server = comparison(store).server
+        assert server is not None
+        with server() as config:
+            figures += _measure(config, rows, progress)
+    return figures
+
+
+def _measure(config: Mapping[str, Any], rows: int, progress: Progress) -> list[Figure]:
+    figures = []
+    store = config["storage_type"]
+    for operation in _MEASURED:
+        progress(f"{store}: {operation} of {rows:,} rows in a process of its own")
+        answer = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "benchmarks.memory", operation, str(rows)],
+            check=True,
+            input=json.dumps(config).encode(),
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+        )
+        before, peak, seconds = json.loads(answer.stdout)
+        figures.append(
+            Figure(
+                f"{store}: peak memory of {operation} of {rows:,} rows",
+                peak,
+                "MB",
+                LIMIT_MB,
+                f"{before:.0f} MB before the first row; {rows / seconds:,.0f} rows a second",
             )
-            before, peak, seconds = json.loads(answer.stdout)
-            figures.append(
-                Figure(
-                    f"sqlite: peak memory of {operation} of {rows:,} rows",
-                    peak,
-                    "MB",
-                    LIMIT_MB,
-                    f"{before:.0f} MB before the first row; {rows / seconds:,.0f} rows a second",
-                )
-            )
+        )
     return figures
 
 
@@ -80,8 +99,9 @@ def _scan(client: kvlayer.Client, rows: int) -> int:
 _MEASURED: Final[dict[str, Callable[[kvlayer.Client, int], int]]] = {"put_many": _put_many, "scan": _scan}
 
 
-def _measured_process(operation: str, rows: int, path: Path) -> None:
-    with closing(kvlayer.client(configuration(path), app_name="kvlayer", namespace="benchmark")) as client:
+def _measured_process(operation: str, rows: int) -> None:
+    config = json.load(sys.stdin)
+    with closing(kvlayer.client(config, app_name="kvlayer", namespace="benchmark")) as client:
         client.setup_namespace({_TABLE: KEY_TYPES})
         before, start = peak_memory(), time.perf_counter()
         count = _MEASURED[operation](client, rows)
@@ -92,4 +112,4 @@ def _measured_process(operation: str, rows: int, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    _measured_process(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    _measured_process(sys.argv[1], int(sys.argv[2]))

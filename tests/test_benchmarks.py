@@ -187,6 +187,13 @@ class TestResults:
         assert 5 < put_many.value < 500
         assert 5 < scan.value < 500
 
+    def test_memory_is_measured_with_servers(self) -> None:
+        figures = memory.measure_with_server(200, quietly)
+        assert [figure.subject.split(":")[0] for figure in figures] == [
+            store for store in WITH_SERVER for _ in ("put_many", "scan")
+        ]
+        assert all(5 < figure.value < 500 for figure in figures)
+
 
 class TestReport:
     def test_table_leaves_out_what_is_the_same_everywhere(self) -> None:

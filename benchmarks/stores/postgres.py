@@ -101,10 +101,17 @@ def _settings(server: PostgresServer) -> dict[str, Any]:
     return PostgresBackend.Options(**config).connection_settings()
 
 
+@contextmanager
+def _served() -> Iterator[dict[str, Any]]:
+    with PostgresServer() as server:
+        yield server.config
+
+
 COMPARISON = Comparison(
     store="postgres",
     baseline="psycopg",
     targets={"put": 0.85, "get": 0.7, "scan": 0.6, "put one": 0.8, "get one": 0.8},
     open=_opened,
     operations=WITH_ONE_ROW,
+    server=_served,
 )

@@ -92,10 +92,17 @@ def _opened() -> Iterator[tuple[Contender, Contender]]:
         yield ours, bare
 
 
+@contextmanager
+def _served() -> Iterator[dict[str, Any]]:
+    with RedisServer("--appendonly", "yes") as server:
+        yield server.config
+
+
 COMPARISON = Comparison(
     store="redis",
     baseline="redis-py",
     targets={"put": 0.85, "get": 0.75, "scan": 0.65, "put one": 0.8, "get one": 0.8},
     open=_opened,
     operations=WITH_ONE_ROW,
+    server=_served,
 )
