@@ -205,7 +205,8 @@ class _Clock:
             for batch in chunk:
                 done += run(batch)
                 expected += self._batch_size
-                if time.perf_counter() - began + seconds >= self._options.duration:
+                passed = seconds + time.perf_counter() - began
+                if passed >= self._options.duration or rows + done >= self._options.rows:
                     break
             seconds += time.perf_counter() - began
             cpu += time.process_time() - cpu_began

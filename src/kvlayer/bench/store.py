@@ -69,7 +69,8 @@ def bench_store(
 
 def _require_emptiness(client: kvlayer.Client, namespace: str) -> None:
     if tables := client.tables():
+        names = "the table " if len(tables) == 1 else f"{len(tables)} tables, such as "
         raise BenchError(
-            f"namespace {namespace!r} holds {len(tables)} tables, {tables[0].name!r} and others:"
-            " a benchmark removes its namespace in the end, so it takes none that is in use"
+            f"namespace {namespace!r} holds {names}{tables[0].name!r}: a benchmark removes its namespace in"
+            " the end, so it takes none that is in use"
         )
