@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import threading
@@ -282,6 +283,23 @@ class TestNumbers:
             (b"b", b"-2"),
             (b"zero", b"0"),
         ]
+
+    @pytest.mark.parametrize("edge", [0, 10**16, 10**17, 2**53, 2**63, 10**18, 10**40])
+    def test_one_counter_where_sqlite_may_add_or_may_not(self, backend: SQLiteBackend, edge: int) -> None:
+        numbers = [sign * (edge + offset) for sign in (1, -1) for offset in (-1, 0, 1)]
+        for before, delta in itertools.product(numbers, numbers):
+            backend.put(COUNTER, [(b"a", b"%d" % before)])
+            assert backend.increment(COUNTER, [(b"a", delta)]) == [before + delta]
+            assert backend.get(COUNTER, [b"a"]) == [b"%d" % (before + delta)]
+            assert backend.increment(COUNTER, [(b"new", delta)]) == [delta]
+            backend.delete(COUNTER, [b"new"])
+
+    @pytest.mark.parametrize("damaged", [b"", b"no number", b"1.5", b"0x10", b"1e3", b"\xff"])
+    def test_one_counter_that_is_none(self, backend: SQLiteBackend, damaged: bytes) -> None:
+        backend.put(COUNTER, [(b"a", damaged)])
+        with pytest.raises(SerializationError):
+            backend.increment(COUNTER, [(b"a", 1)])
+        assert backend.get(COUNTER, [b"a"]) == [damaged]
 
     def test_floats_add_as_python_does(self, backend: SQLiteBackend) -> None:
         total = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from functools import partial
 from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
@@ -19,7 +19,13 @@ from kvlayer.backends.sqlite import registry
 from kvlayer.backends.sqlite.connections import ConnectionPool
 from kvlayer.backends.sqlite.database import Database
 from kvlayer.backends.sqlite.failures import explain, is_missing_table
-from kvlayer.backends.sqlite.statements import TableStatements, read_keys, read_rows, read_values
+from kvlayer.backends.sqlite.statements import (
+    TableStatements,
+    add_in_one_statement,
+    read_keys,
+    read_rows,
+    read_values,
+)
 from kvlayer.errors import ConfigurationError, NoSuchTable
 
 T = TypeVar("T")
@@ -125,6 +131,9 @@ class SQLiteBackend(Backend):
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         """Writes rows in one transaction."""
+        if len(rows) == 1:
+            self._execute("put", table, lambda connection, sql: connection.execute(sql.put, rows[0]))
+            return
         # Neighbours share a page, and each page is then written once.
         ordered = sorted(rows, key=itemgetter(0))
         self._write_table("put", table, lambda connection, sql: connection.executemany(sql.put, ordered))
@@ -135,6 +144,9 @@ class SQLiteBackend(Backend):
 
     def delete(self, table: BackendTable, keys: list[bytes]) -> None:
         """Removes keys in one transaction."""
+        if len(keys) == 1:
+            self._execute("delete", table, lambda connection, sql: connection.execute(sql.delete, keys))
+            return
         ordered = [(key,) for key in sorted(keys)]
         self._write_table(
             "delete", table, lambda connection, sql: connection.executemany(sql.delete, ordered)
@@ -155,30 +167,38 @@ class SQLiteBackend(Backend):
     def delete_range(self, table: BackendTable, start: bytes, stop: bytes | None) -> None:
         """Removes a range in one transaction, however many rows it holds."""
 
-        def delete(connection: sqlite3.Connection, sql: TableStatements) -> None:
+        def delete(connection: sqlite3.Connection, sql: TableStatements) -> object:
             if stop is None:
-                connection.execute(sql.delete_from, (start,))
-            else:
-                connection.execute(sql.delete_range, (start, stop))
+                return connection.execute(sql.delete_from, (start,))
+            return connection.execute(sql.delete_range, (start, stop))
 
-        self._write_table("delete_range", table, delete)
+        self._execute("delete_range", table, delete)
 
     def clear(self, table: BackendTable) -> None:
         """Removes all rows in one transaction; SQLite frees whole pages and looks at no row."""
-        self._write_table("clear", table, lambda connection, sql: connection.execute(sql.clear))
+        self._execute("clear", table, lambda connection, sql: connection.execute(sql.clear))
 
     def increment(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[Any]:
-        """Adds in Python, for SQL would turn large ints into floats, and in one transaction."""
+        """Adds in one transaction; in Python, for SQL would turn large ints into floats, except to one
+        counter that is small."""
+        if len(deltas) == 1 and table.kind == "counter":
+            ((counter, by),) = deltas
+            total = self._on_table(
+                self._pool.write_at_once,
+                "increment",
+                table,
+                lambda connection, sql: add_in_one_statement(connection, sql, counter, by),
+            )
+            if total is not None:
+                return [total]
 
         def add(connection: sqlite3.Connection, sql: TableStatements) -> list[Any]:
-            keys = [key for key, _ in deltas]
-            stored = [connection.execute(sql.get, (key,)).fetchone() for key in keys]
-            sums = [
-                values.add(table, row and row[0], delta)
-                for row, (_, delta) in zip(stored, deltas, strict=True)
-            ]
-            texts = [text for _, text in sums]
-            connection.executemany(sql.put, sorted(zip(keys, texts, strict=True)))
+            sums = []
+            for key, delta in deltas:
+                stored = connection.execute(sql.get, (key,)).fetchone()
+                sums.append(values.add(table, stored and stored[0], delta))
+            rows = [(key, text) for (key, _), (_, text) in zip(deltas, sums, strict=True)]
+            connection.executemany(sql.put, sorted(rows))
             return [total for total, _ in sums]
 
         return self._write_table("increment", table, add)
@@ -264,25 +284,31 @@ class SQLiteBackend(Backend):
                 limit -= len(page)
 
     def _read_table(self, operation: str, table: BackendTable, action: _TableAction[T]) -> T:
-        return self._on_table(self._pool.connection, operation, table, action)
+        return self._on_table(self._pool.read, operation, table, action)
 
     def _write_table(self, operation: str, table: BackendTable, action: _TableAction[T]) -> T:
-        return self._on_table(self._pool.transaction, operation, table, action)
+        return self._on_table(self._pool.write, operation, table, action)
+
+    def _execute(self, operation: str, table: BackendTable, action: _TableAction[object]) -> None:
+        """Writes by an action that executes one statement."""
+        self._on_table(self._pool.write_at_once, operation, table, action)
 
     def _on_table(
         self,
-        connected: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        run: Callable[[Callable[[sqlite3.Connection], T]], T],
         operation: str,
         table: BackendTable,
         action: _TableAction[T],
     ) -> T:
+        def act(connection: sqlite3.Connection) -> T:
+            return action(connection, self._statements.get(table) or self._look_up(connection, table))
+
         try:
-            with connected() as connection:
-                return action(connection, self._statements.get(table) or self._look_up(connection, table))
+            return run(act)
         except sqlite3.Error as error:
             if is_missing_table(error) and self._statements.pop(table, None) is not None:
                 # Dropped by someone else, who may also have made it anew.
-                return self._on_table(connected, operation, table, action)
+                return self._on_table(run, operation, table, action)
             raise explain(error, self._path, operation, table.name) from error
 
     def _look_up(self, connection: sqlite3.Connection, table: BackendTable) -> TableStatements:
@@ -293,20 +319,19 @@ class SQLiteBackend(Backend):
         return statements
 
     def _read(self, operation: str, action: Callable[[sqlite3.Connection], T]) -> T:
-        return self._on_file(self._pool.connection, operation, action)
+        return self._on_file(self._pool.read, operation, action)
 
     def _write(self, operation: str, action: Callable[[sqlite3.Connection], T]) -> T:
-        return self._on_file(self._pool.transaction, operation, action)
+        return self._on_file(self._pool.write, operation, action)
 
     def _on_file(
         self,
-        connected: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        run: Callable[[Callable[[sqlite3.Connection], T]], T],
         operation: str,
         action: Callable[[sqlite3.Connection], T],
     ) -> T:
         try:
-            with connected() as connection:
-                return action(connection)
+            return run(action)
         except sqlite3.Error as error:
             raise explain(error, self._path, operation) from error
 

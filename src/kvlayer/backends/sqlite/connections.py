@@ -13,12 +13,14 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Final
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from kvlayer.backends.sqlite.database import LOG_BYTES, Database
 from kvlayer.errors import StorageClosed, StorageError
+
+T = TypeVar("T")
 
 _MOST_IDLE: Final = 8
 
@@ -28,7 +30,12 @@ _LOOK_AT_LOG_SECONDS: Final = 0.1
 
 
 class ConnectionPool:
-    """The connections to one file. Each is used by one thread at a time; writers take turns."""
+    """The connections to one file. Each is used by one thread at a time; writers take turns.
+
+    Who uses the pool takes no lock as long as it is open and nobody forks: it enters itself among the
+    users, or a connection among the idle ones, before it looks whether that is so; who forks or closes
+    says so before looking at users and idle connections. So one of the two sees the other.
+    """
 
     def __init__(self, database: Database) -> None:
         """Opens the file, and makes it if it isn't there. Raises as `Database.connect`."""
@@ -42,22 +49,22 @@ class ConnectionPool:
         with _fork_lock:
             self._renew_locks()
             _pools.add(self)
-        with self.connection(create=True):
-            self._file = _identity(database.path)
+        self.read(lambda connection: None, create=True)
+        self._file = _identity(database.path)
 
     def _renew_locks(self) -> None:
         """Makes locks that no thread holds; the write lock is shared by all pools of the file."""
         self._condition = threading.Condition()
         self._write_lock = _write_locks.setdefault(self._database.path, threading.Lock())
 
-    @contextmanager
-    def connection(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection to read with, for as short a time as possible: a fork waits for its end."""
+    def read(self, action: Callable[[sqlite3.Connection], T], *, create: bool = False) -> T:
+        """What the action answers, which gets a connection to read with. It should be short: a fork
+        waits for its end."""
         connection = self._enter()
         try:
             if connection is None:
                 connection = self._database.connect(create=create)
-            yield connection
+            return action(connection)
         except BaseException:
             # Closing undoes a transaction and ends a statement, whatever state they are in.
             if connection is not None:
@@ -67,9 +74,22 @@ class ConnectionPool:
         finally:
             self._leave(connection)
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection in a transaction, which is committed at the end, or undone after an error."""
+    def write(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """What the action answers, in a transaction that is committed then, or undone after an error."""
+
+        def transaction(connection: sqlite3.Connection) -> T:
+            connection.execute("BEGIN IMMEDIATE")
+            answer = action(connection)
+            connection.execute("COMMIT")
+            return answer
+
+        return self.write_at_once(transaction)
+
+    def write_at_once(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """What the action answers, which executes one statement, or takes care of the transaction itself.
+
+        SQLite makes a statement a transaction of its own, without the work of two more.
+        """
         lock = self._write_lock
         # Threads that wait here take turns; SQLite would let each of them sleep and try again.
         if not lock.acquire(timeout=self._database.busy_timeout):
@@ -78,13 +98,15 @@ class ConnectionPool:
                 f"nothing of this call was written. Repeat it, or raise busy_timeout",
                 retryable=True,
             )
+
+        def checked(connection: sqlite3.Connection) -> T:
+            self._check_file()
+            answer = action(connection)
+            self._limit_log(connection)
+            return answer
+
         try:
-            with self.connection() as connection:
-                self._check_file()
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-                self._limit_log(connection)
+            return self.read(checked)
         finally:
             lock.release()
 
@@ -102,7 +124,21 @@ class ConnectionPool:
                 f"{self._database.path!r} was in use, which can't be used safely here. Open it after the fork"
             )
         me = threading.get_ident()
+        self._users.append(me)
+        if self._closed or self._forking is not None:
+            self._wait(me)
+        try:
+            return self._idle.pop()
+        except IndexError:
+            if self._closed:  # just now
+                self._wait(me)
+            return None
+
+    def _wait(self, me: int) -> None:
+        """Enters a pool that is closed, which raises StorageClosed, or in which a fork has to end first."""
         with self._condition:
+            self._users.remove(me)
+            self._condition.notify_all()
             while self._forking is not None:
                 if self._forking == me:
                     raise StorageError(f"sqlite: {self._database.path!r} can't be used by a hook of os.fork")
@@ -110,17 +146,15 @@ class ConnectionPool:
             if self._closed:
                 raise StorageClosed(f"sqlite: {self._database.path!r} was closed")
             self._users.append(me)
-            return self._idle.pop() if self._idle else None
 
     def _leave(self, connection: sqlite3.Connection | None) -> None:
         """Ends what `_enter` began, keeping the connection for the next thread if it is not None."""
-        with self._condition:
-            if connection is not None:
-                self._idle.append(connection)
-                if self._closed or len(self._idle) > _MOST_IDLE:
-                    _close(self._idle.pop())
-            self._users.remove(threading.get_ident())
-            if self._forking is not None:
+        if connection is not None:
+            self._idle.append(connection)
+        self._users.remove(threading.get_ident())
+        if self._closed or self._forking is not None or len(self._idle) > _MOST_IDLE:
+            with self._condition:
+                self._close_idle(0 if self._closed else _MOST_IDLE)
                 self._condition.notify_all()
 
     def _check_file(self) -> None:
@@ -142,9 +176,10 @@ class ConnectionPool:
             done = self._database.restart_log(connection)
             self._log_limit = LOG_BYTES if done else size + LOG_BYTES
 
-    def _close_idle(self) -> None:
-        while self._idle:
-            _close(self._idle.pop())
+    def _close_idle(self, kept: int = 0) -> None:
+        while len(self._idle) > kept:
+            with suppress(IndexError):  # another thread was faster
+                _close(self._idle.pop())
 
     def before_fork(self) -> None:
         """Closes all connections, once no thread uses one, and lets none use one."""
@@ -152,7 +187,7 @@ class ConnectionPool:
         with self._condition:
             self._forking = me
             # The forking thread itself may be in the midst of an operation: a signal handler may fork.
-            self._condition.wait_for(lambda: all(user == me for user in self._users))
+            self._condition.wait_for(lambda: set(self._users) <= {me})
             self._close_idle()
 
     def after_fork_in_parent(self) -> None:
@@ -162,9 +197,14 @@ class ConnectionPool:
 
     def after_fork_in_child(self) -> bool:
         """Makes the pool usable; False if it inherited a connection."""
+        # Where `before_fork` was called, other threads can only have been about to wait.
+        users = self._users if self._forking is None else [u for u in self._users if u == self._forking]
         self._renew_locks()
         self._forking = None
-        return not self._users and not self._idle
+        if users or self._idle:
+            return False
+        self._users.clear()
+        return True
 
 
 def _close(connection: sqlite3.Connection) -> None:
