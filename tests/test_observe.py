@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kvlayer.backends.base import Backend, BackendTable, Capabilities, NoOptions, Row
-from kvlayer.errors import NotSupported, StorageError
+from kvlayer.errors import BadKey, NotSupported, StorageError
 from kvlayer.observe import ObservedBackend, Operation
 from kvlayer.stats import Recorder
 
@@ -52,6 +52,13 @@ class DictBackend(Backend):
 
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
         return [self.tables[table.name].get(key) for key in keys[:3]]
+
+    def put_in_parts(self, table: BackendTable, parts: Iterator[list[Row]]) -> None:
+        for part in parts:
+            self.put(table, part)
+
+    def get_in_parts(self, table: BackendTable, parts: Iterator[list[bytes]]) -> list[bytes | None]:
+        return self.get(table, [key for part in parts for key in part])
 
     def delete(self, table: BackendTable, keys: list[bytes]) -> None:
         for key in keys:
@@ -150,6 +157,15 @@ def scan(backend: Backend) -> Iterator[list[Row]]:
         ),
         (lambda store: store.get(TABLE, [b"bb", b"no"]), Operation("get", "cities", 2, 1, 6, 1.0)),
         (lambda store: store.get(TABLE, [b"a"] * 5), Operation("get", "cities", 3, 3, 6, 1.0)),
+        # Between taking one part and the next, and at both ends: four stretches of the store's time.
+        (
+            lambda store: store.put_in_parts(TABLE, iter([[(b"d", b"12")], [(b"e", b""), (b"ccc", b"")]])),
+            Operation("put", "cities", 3, 3, 7, 4.0),
+        ),
+        (
+            lambda store: store.get_in_parts(TABLE, iter([[b"bb", b"no"], [b"a", b"ccc"]])),
+            Operation("get", "cities", 3, 2, 8, 4.0),
+        ),
         (lambda store: store.delete(TABLE, [b"bb", b"no"]), Operation("delete", "cities", 2, 0, 4, 1.0)),
         (
             lambda store: store.delete_range(TABLE, b"", None),
@@ -213,6 +229,25 @@ def test_a_failed_call_is_reported_with_its_error_and_raised(
     with pytest.raises(StorageError, match="no space left"):
         store.put(TABLE, [(b"full", b"1")])
     assert operations == [Operation("put", "cities", 1, 1, 5, 1.0, "StorageError")]
+
+
+def test_a_batch_whose_last_part_is_refused(store: ObservedBackend, operations: list[Operation]) -> None:
+    def parts() -> Iterator[list[bytes]]:
+        yield [b"a"]
+        raise BadKey("no key")
+
+    with pytest.raises(BadKey, match="no key"):
+        store.get_in_parts(TABLE, parts())
+    assert [(operation.name, operation.error) for operation in operations] == [("get", "BadKey")]
+
+
+@pytest.mark.parametrize("takes_parts", [True, False])
+def test_an_observed_backend_takes_parts_if_it_does_so_alone(
+    operations: list[Operation], takes_parts: bool
+) -> None:
+    backend = DictBackend()
+    backend.takes_parts = takes_parts
+    assert ObservedBackend(backend, operations.append).takes_parts is takes_parts
 
 
 def test_what_a_backend_does_not_support_stays_so(operations: list[Operation]) -> None:

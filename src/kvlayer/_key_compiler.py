@@ -44,6 +44,12 @@ from kvlayer._key_parts import (
 )
 
 
+class Encode(Protocol):
+    """Encodes a key; if anything is odd about it, `encode_odd` does."""
+
+    def __call__(self, key: Any, encode_odd: Callable[[Any], bytes] = ..., /) -> bytes: ...
+
+
 class EncodeMany(Protocol):
     """Encodes a batch; what is odd about a key, `encode_odd` is given."""
 
@@ -53,7 +59,7 @@ class EncodeMany(Protocol):
 class CompiledFunctions(NamedTuple):
     """The functions of one schema, bound to what handles the uncommon cases of one table."""
 
-    encode: Callable[[Key], bytes]
+    encode: Encode
     encode_many: EncodeMany
     decode: Callable[[bytes], Key]
     decode_many: Callable[[Iterable[bytes]], list[Key]]
@@ -82,14 +88,14 @@ _NAMES: Final[dict[str, Any]] = {
 
 _TEMPLATE: Final = """
 def bind(checked_encode, checked_decode):
-    def encode(key):
+    def encode(key, encode_odd=checked_encode):
         try:
             {parts} = key
             if type(key) is tuple and {fits}:
                 return {encoded}
         except Exception:
             pass
-        return checked_encode(key)
+        return encode_odd(key)
 
     def encode_many(keys, encode_odd=checked_encode):
         keys = keys if type(keys) is list else list(keys)

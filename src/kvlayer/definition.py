@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kvlayer.backends.base import BackendTable, Capabilities, Row
+from kvlayer.backends.base import PART_ROWS, BackendTable, Capabilities, Row
 from kvlayer.catalog import TableInfo
 from kvlayer.errors import BadKey
 from kvlayer.keys import Key, KeyCodec
@@ -33,7 +33,14 @@ class Definition:
     def rows(self, pairs: Sequence[tuple[Key, Any]]) -> list[Row]:
         """(key, value) pairs as rows with unique keys, of which the last one wins."""
         keys, values = self.unzip(pairs)
+        if len(keys) == 1:
+            return [(self.encode_keys(keys)[0], self.encode_values(values)[0])]
         return list(dict(zip(self.encode_keys(keys), self.encode_values(values), strict=True)).items())
+
+    def row_parts(self, pairs: Sequence[tuple[Key, Any]]) -> Iterator[list[Row]]:
+        """As `rows`, a part at a time, each encoded when it is taken; keys are unique in each part."""
+        for first in range(0, len(pairs), PART_ROWS):
+            yield self.rows(pairs[first : first + PART_ROWS])
 
     def unzip(self, pairs: Sequence[tuple[Key, Any]]) -> tuple[list[Key], list[Any]]:
         """The first and the second members of pairs."""
@@ -44,12 +51,21 @@ class Definition:
 
     def encode_keys(self, keys: Sequence[Key]) -> list[bytes]:
         """Keys as the store orders them."""
-        return self._short_enough(self.keys.encode_many(keys))
+        encode_many = self.keys.encode_many
+        return self._short_enough([self.keys.encode(keys[0])] if len(keys) == 1 else encode_many(keys))
 
     def encode_plain(self, keys: Sequence[Key]) -> tuple[list[bytes], Sequence[Key]]:
         """Keys as the store orders them; and the keys, with parts of subclasses as their plain types."""
         encoded, plain = self.keys.encode_plain(keys)
         return self._short_enough(encoded), plain
+
+    def key_parts(self, keys: Sequence[Key], encoded: list[bytes], plain: list[Key]) -> Iterator[list[bytes]]:
+        """As `encode_plain`, a part at a time, each encoded when it is taken; all are added to the lists."""
+        for first in range(0, len(keys), PART_ROWS):
+            some, some_plain = self.encode_plain(keys[first : first + PART_ROWS])
+            encoded += some
+            plain += some_plain
+            yield some
 
     def encode_values(self, values: Sequence[Any]) -> Sequence[bytes]:
         """Values as the store keeps them."""
@@ -66,11 +82,9 @@ class Definition:
 
     def _short_enough(self, encoded: list[bytes]) -> list[bytes]:
         longest = self._capabilities.max_key_bytes
-        if longest is not None:
-            for key in encoded:
-                if len(key) > longest:
-                    raise BadKey(
-                        f"table {self.info.name!r}: a key of {len(key)} bytes when encoded;"
-                        f" this store takes keys of up to {longest} bytes"
-                    )
+        if longest is not None and encoded and (size := max(map(len, encoded))) > longest:
+            raise BadKey(
+                f"table {self.info.name!r}: a key of {size} bytes when encoded;"
+                f" this store takes keys of up to {longest} bytes"
+            )
         return encoded

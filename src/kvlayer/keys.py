@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
-from kvlayer._key_compiler import EncodeMany, compiled
+from kvlayer._key_compiler import Encode, EncodeMany, compiled
 from kvlayer._key_parts import PART_TYPES, Key, PlainCodec
 from kvlayer.errors import ConfigurationError, SerializationError
 
@@ -76,7 +76,7 @@ class KeyCodec:
 
     __slots__ = ("_plain", "decode", "decode_many", "encode", "encode_many", "table", "types")
 
-    encode: Callable[[Any], bytes]
+    encode: Encode
     """A key as bytes. Raises BadKey for one that doesn't fit the table, naming the part."""
 
     encode_many: EncodeMany
@@ -104,8 +104,8 @@ class KeyCodec:
             odd.append(key)
             return self._plain.encode(key)
 
-        encoded = self.encode_many(keys, encode_odd)
-        if {*map(type, chain.from_iterable(odd))} <= PART_TYPES.keys():
+        encoded = [self.encode(keys[0], encode_odd)] if len(keys) == 1 else self.encode_many(keys, encode_odd)
+        if not odd or {*map(type, chain.from_iterable(odd))} <= PART_TYPES.keys():
             return encoded, keys
         return encoded, self.decode_many(encoded)
 

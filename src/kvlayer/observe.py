@@ -55,6 +55,7 @@ class ObservedBackend(Backend):
         """The observer must not raise: `Recorder` is one that shields operations from its own."""
         self.backend = backend
         self.capabilities = backend.capabilities
+        self.takes_parts = backend.takes_parts
         self._observer = observer
 
     def create_tables(self, tables: Sequence[BackendTable]) -> None:
@@ -71,6 +72,19 @@ class ObservedBackend(Backend):
         with self._call("get", table) as call:
             with call.stopwatch:
                 answer = self.backend.get(table, keys)
+            call.add_keys(keys[: len(answer)])
+            call.add_values([value for value in answer if value is not None])
+        return answer
+
+    def put_in_parts(self, table: BackendTable, parts: Iterator[list[Row]]) -> None:
+        with self._call("put", table) as call, call.stopwatch:
+            self.backend.put_in_parts(table, call.taken(parts, call.add_rows))
+
+    def get_in_parts(self, table: BackendTable, parts: Iterator[list[bytes]]) -> list[bytes | None]:
+        with self._call("get", table) as call:
+            keys: list[bytes] = []
+            with call.stopwatch:
+                answer = self.backend.get_in_parts(table, call.taken(parts, keys.extend))
             call.add_keys(keys[: len(answer)])
             call.add_values([value for value in answer if value is not None])
         return answer
@@ -184,6 +198,18 @@ class _Call:
         self.keys += len(rows)
         self.values += len(rows)
         self.bytes += sum([len(key) + len(value) for key, value in rows])
+
+    def taken(self, parts: Iterator[_Page], count: Callable[[_Page], None]) -> Iterator[_Page]:
+        """The parts of a batch, counted; the time that it takes to encode them is not the store's."""
+        while True:
+            started = time.perf_counter()
+            part = next(parts, None)
+            if part is not None:
+                count(part)
+            self.stopwatch.seconds -= time.perf_counter() - started
+            if part is None:
+                return
+            yield part
 
     def __enter__(self) -> _Call:
         return self

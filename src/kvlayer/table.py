@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, Backend, Row
+from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, PART_ROWS, Backend, Row
 from kvlayer.catalog import TableInfo
 from kvlayer.definition import Definition
 from kvlayer.errors import NoSuchTable, NotSupported, ProgrammerError
@@ -29,7 +30,7 @@ class Table:
 
     It may be used by several threads. Every method raises StorageClosed once the client is closed,
     StorageError when the store fails, NoSuchTable when the table was removed, and BadKey for a key
-    or value that doesn't fit the table, before anything is sent.
+    or value that doesn't fit the table, before anything is written.
     """
 
     __slots__ = ("_access", "_client", "_name")
@@ -63,9 +64,10 @@ class Table:
         `capabilities.atomic_put` says so.
         """
         with self._access as (backend, definition):
-            rows = definition.rows(pairs)
-            if rows:
-                backend.put(definition.stored, rows)
+            if backend.takes_parts and len(pairs) > PART_ROWS:
+                backend.put_in_parts(definition.stored, definition.row_parts(pairs))
+            elif pairs:
+                backend.put(definition.stored, definition.rows(pairs))
 
     def put_many(self, pairs: Iterable[tuple[Key, Any]], batch_size: int = PAGE_ROWS) -> int:
         """Writes any number of (key, value) pairs in constant memory; returns how many there were.
@@ -85,10 +87,16 @@ class Table:
 
     def get(self, *keys: Key) -> Iterator[tuple[Key, Any]]:
         """(key, value) pairs in the order asked, duplicates included; the value of a missing key is
-        None. The keys are checked by this call; the values are fetched as they are asked for."""
-        with self._access as (_, definition):
-            encoded, plain = definition.encode_plain(keys)
-            return chain.from_iterable(_fetch(self._access, definition, plain, encoded))
+        None. This call checks all keys and fetches the first page of values (at most 1000, or
+        16 MiB); further pages are fetched as they are asked for."""
+        with self._access as (backend, definition):
+            encoded, plain, found = _first_found(backend, definition, keys)
+        answers = zip(plain, definition.values.decode_many(found), strict=False)
+        if len(found) == len(encoded):
+            return answers
+        return chain(
+            answers, chain.from_iterable(_further(self._access, definition, plain, encoded, len(found)))
+        )
 
     def scan(
         self, *ranges: Range, reverse: bool = False, limit: int | None = None, after: Key | None = None
@@ -265,18 +273,39 @@ def _batches(pairs: Iterable[tuple[Key, Any]], batch_size: int) -> Iterator[list
         yield batch
 
 
-def _fetch(
-    access: _Access, definition: Definition, keys: Sequence[Key], encoded: list[bytes]
+def _first_found(
+    backend: Backend, definition: Definition, keys: Sequence[Key]
+) -> tuple[list[bytes], Sequence[Key], list[bytes | None]]:
+    """All keys, encoded and plain, and the values of the first of them."""
+    if not backend.takes_parts or len(keys) <= PART_ROWS:
+        encoded, plain = definition.encode_plain(keys)
+        return encoded, plain, backend.get(definition.stored, encoded[:PAGE_ROWS]) if encoded else []
+    all_encoded: list[bytes] = []
+    all_plain: list[Key] = []
+    parts = definition.key_parts(keys, all_encoded, all_plain)
+    found = backend.get_in_parts(definition.stored, islice(parts, PAGE_ROWS // PART_ROWS))
+    deque(parts, maxlen=0)  # the keys of further pages
+    return all_encoded, all_plain, found
+
+
+def _further(
+    access: _Access, definition: Definition, keys: Sequence[Key], encoded: list[bytes], position: int
 ) -> Iterator[Iterator[tuple[Key, Any]]]:
-    """The answers, as many at a time as the backend gives; chained by the caller, since a generator
-    of single answers would cost more than the rest of the work on them."""
-    position = 0
+    """The answers from a position on, as many at a time as the backend gives; chained by the caller, since a
+    generator of single answers would cost more than the rest of the work on them."""
     while position < len(encoded):
+        wanted = encoded[position : position + PAGE_ROWS]
         with access as (backend, _):
-            found = backend.get(definition.stored, encoded[position : position + PAGE_ROWS])
-        values = definition.values.decode_many(found)
-        yield zip(keys[position : position + len(found)], values, strict=True)
+            if backend.takes_parts and len(wanted) > PART_ROWS:
+                found = backend.get_in_parts(definition.stored, _in_parts(wanted))
+            else:
+                found = backend.get(definition.stored, wanted)
+        yield zip(keys[position : position + len(found)], definition.values.decode_many(found), strict=True)
         position += len(found)
+
+
+def _in_parts(keys: list[bytes]) -> Iterator[list[bytes]]:
+    return (keys[first : first + PART_ROWS] for first in range(0, len(keys), PART_ROWS))
 
 
 def _pages(

@@ -31,6 +31,10 @@ PAGE_ROWS = 1000
 PAGE_BYTES = 16 * 2**20
 """Bytes of keys and values after which a page or chunk ends, whatever its number of rows."""
 
+PART_ROWS = 250
+"""Rows in a part of a batch, for a backend that `takes_parts`: enough that a command more doesn't
+count, few enough that the store soon has something to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackendTable:
@@ -105,6 +109,10 @@ class Backend(ABC):
     """False where app name and namespace may be left out of the configuration."""
 
     capabilities: Capabilities
+
+    takes_parts: bool = False
+    """Whether the store works on one part of a batch while the client encodes the next. A batch of more
+    than `PART_ROWS` then goes through `get_in_parts` or `put_in_parts`."""
 
     @abstractmethod
     def __init__(self, options: Any, app_name: str, namespace: str) -> None:
@@ -183,6 +191,21 @@ class Backend(ABC):
     ) -> bool:
         """Writes value (None: removes the key) if the stored value is expected (None: absent)."""
         raise NotSupported(f"{type(self).__name__} does not support compare_and_put")
+
+    def get_in_parts(self, table: BackendTable, parts: Iterator[list[bytes]]) -> list[bytes | None]:
+        """As `get`, of keys that are encoded as the parts are taken: at most `PAGE_ROWS` in all.
+
+        All parts are to be taken. Taking one may raise BadKey, which ends the call.
+        """
+        raise NotSupported(f"{type(self).__name__} does not take keys in parts")
+
+    def put_in_parts(self, table: BackendTable, parts: Iterator[list[Row]]) -> None:
+        """As `put`, of rows that are encoded as the parts are taken.
+
+        Keys are unique within a part; a row of a later part outweighs one of an earlier. Taking a
+        part may raise BadKey, which ends the call: nothing is written then.
+        """
+        raise NotSupported(f"{type(self).__name__} does not take rows in parts")
 
     def ping(self) -> dict[str, Any]:
         """Asks the store for a sign of life; returns facts such as its version."""

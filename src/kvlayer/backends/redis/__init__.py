@@ -3,7 +3,8 @@
 - `backend`: the operations of `kvlayer.backends.base.Backend`
 - `layout`: the names of Redis keys
 - `namespaces`: which tables there are; making and dropping them
-- `reading`, `counting`: bounded answers; addition that is exact
+- `reading`, `writing`, `counting`: bounded answers; whole batches; addition that is exact
+- `streaming`: batches that are sent while they are being encoded
 - `scripts`: what the server does in one step
 - `server`: connecting, what the server can do, repeating what a broken connection interrupted
 - `options`: the configuration

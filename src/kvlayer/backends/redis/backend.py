@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace as changed
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import SplitResult
@@ -12,7 +13,7 @@ from urllib.parse import SplitResult
 import msgspec
 
 from kvlayer.backends.base import PAGE_ROWS, Backend, BackendTable, Capabilities, Row
-from kvlayer.backends.redis import counting, namespaces, reading, writing
+from kvlayer.backends.redis import counting, namespaces, reading, streaming, writing
 from kvlayer.backends.redis.layout import LARGE, Layout, TableKeys
 from kvlayer.backends.redis.options import RedisOptions, options_from_url
 from kvlayer.backends.redis.reading import Missing, Part
@@ -54,6 +55,7 @@ class RedisBackend(Backend):
         self._server = Server(options)
         facts = self._server.facts
         self._scripts = facts.scripts
+        self.takes_parts = not self._server.is_cluster  # whose client has no connection for one table
         self.capabilities = changed(
             type(self).capabilities,
             durable=facts.keeps,
@@ -79,15 +81,7 @@ class RedisBackend(Backend):
         """Writes rows, all or none: one round trip up to 1 MiB, two beyond that."""
         rows = sorted(rows, key=itemgetter(0))  # neighbours are quicker to insert into a large sorted set
         size = writing.Size.of(rows)
-        limit = self._server.facts.max_query_bytes - _QUERY_SPARE_BYTES
-        if size.sent + size.rows * _ROW_SPARE_BYTES > limit:
-            raise StorageError(
-                f"redis: put of table {table.name!r} at {self._server.address}: {size.sent} bytes are more"
-                f" than this server takes in one transaction ({limit}, by its client-query-buffer-limit);"
-                " nothing was written. put_many writes any number of rows"
-            )
-        if size.is_large:
-            self._large[table] = True
+        self._admit(table, size)
         self._do(
             self._server.write,
             "put",
@@ -95,9 +89,38 @@ class RedisBackend(Backend):
             lambda client, keys: writing.put(client, keys, rows, size, self._scripts),
         )
 
+    def put_in_parts(self, table: BackendTable, parts: Iterator[list[Row]]) -> None:
+        """Writes rows, all or none: in two round trips, of which the first is over before all is encoded."""
+        taken: list[list[Row]] = []
+
+        def write(client: Any, keys: TableKeys) -> None:
+            if not taken and streaming.put(client, keys, _kept(parts, taken), partial(self._admit, table)):
+                return
+            taken.extend(parts)
+            rows = list(dict(chain.from_iterable(taken)).items())
+            size = writing.Size.of(rows)
+            self._admit(table, size)
+            writing.put(client, keys, rows, size, self._scripts)
+
+        self._do(self._server.write, "put", table, write)
+
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
         """The values of keys, in their order; of the first so many, where those pass `PAGE_BYTES`."""
         return self._do(self._server.read, "get", table, partial(self._get, table, keys))
+
+    def get_in_parts(self, table: BackendTable, parts: Iterator[list[bytes]]) -> list[bytes | None]:
+        """As `get`; the server looks up one part while the next is being encoded."""
+        taken: list[list[bytes]] = []
+
+        def read(client: Any, keys: TableKeys) -> list[bytes | None]:
+            if taken or self._is_large(table, client, keys):
+                taken.extend(parts)
+                return self._get(table, list(chain.from_iterable(taken)), client, keys)
+            state, values = streaming.get(client, keys, _kept(parts, taken))
+            self._large[table] = state == LARGE
+            return values
+
+        return self._do(self._server.read, "get", table, read)
 
     def delete(self, table: BackendTable, keys: list[bytes]) -> None:
         """Removes keys, all or none."""
@@ -209,6 +232,18 @@ class RedisBackend(Backend):
         self._large[table] = state == LARGE
         return values
 
+    def _admit(self, table: BackendTable, size: writing.Size) -> None:
+        """Raises StorageError for more than the server takes in one transaction; notes large rows."""
+        limit = self._server.facts.max_query_bytes - _QUERY_SPARE_BYTES
+        if size.sent + size.rows * _ROW_SPARE_BYTES > limit:
+            raise StorageError(
+                f"redis: put of table {table.name!r} at {self._server.address}: {size.sent} bytes are more"
+                f" than this server takes in one transaction ({limit}, by its client-query-buffer-limit);"
+                " nothing was written. put_many writes any number of rows"
+            )
+        if size.is_large:
+            self._large[table] = True
+
     def _is_large(self, table: BackendTable, client: Any, keys: TableKeys) -> bool:
         """As of the last answer; another client may have made it so since then."""
         large = self._large.get(table)
@@ -276,6 +311,13 @@ class RedisBackend(Backend):
     def _require_scripts(self, operation: str) -> None:
         if not self._scripts:
             raise NotSupported(f"redis: {operation} needs scripts, which the server forbids this user")
+
+
+def _kept(parts: Iterator[_Result], taken: list[_Result]) -> Iterator[_Result]:
+    """The parts, each of which is kept for a repeat."""
+    for part in parts:
+        taken.append(part)
+        yield part
 
 
 def _read_part(

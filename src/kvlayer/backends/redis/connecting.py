@@ -13,6 +13,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from kvlayer.backends.redis.options import Address, RedisOptions
+from kvlayer.backends.redis.packing import Packer
 from kvlayer.errors import ConfigurationError
 
 _HEALTH_CHECK_SECONDS: Final = 30
@@ -100,6 +101,7 @@ def _pool_arguments(options: RedisOptions) -> dict[str, Any]:
     return {
         **_arguments(options),
         "db": options.redis_db_num,
+        "command_packer": Packer(),  # a cluster's connections don't take one
         "max_connections": options.max_connections,
         "timeout": options.timeout,
     }

@@ -14,10 +14,10 @@ DEFAULT_PORT: Final = 6379
 # What this backend sets itself, and why a user's value would break it.
 _RESERVED_FOR_BACKEND: Final = frozenset(
     {
-        "connection_class", "connection_pool", "connection_pool_class", "db", "decode_responses", "encoding",
-        "host", "max_connections", "password", "port", "protocol", "retry", "retry_on_error",
-        "retry_on_timeout", "single_connection_client", "socket_connect_timeout", "socket_timeout", "ssl",
-        "startup_nodes", "timeout", "unix_socket_path", "username",
+        "command_packer", "connection_class", "connection_pool", "connection_pool_class", "db",
+        "decode_responses", "encoding", "host", "max_connections", "password", "port", "protocol", "retry",
+        "retry_on_error", "retry_on_timeout", "single_connection_client", "socket_connect_timeout",
+        "socket_timeout", "ssl", "startup_nodes", "timeout", "unix_socket_path", "username",
     }
 )  # fmt: skip
 

@@ -48,10 +48,11 @@ class Part(NamedTuple):
 
 def require_state(client: Any, keys: TableKeys) -> bytes:
     """MADE or LARGE; raises Missing."""
-    return _checked(client.execute_command("GET", keys.state))
+    return checked(client.execute_command("GET", keys.state))
 
 
-def _checked(state: bytes | None) -> bytes:
+def checked(state: bytes | None) -> bytes:
+    """The state of a table that is there; raises Missing."""
     if state is None or state == DROPPED:
         raise Missing
     return state
@@ -71,7 +72,7 @@ def read_values(client: Any, keys: TableKeys, wanted: Sequence[bytes]) -> tuple[
         pipe.execute_command("GET", keys.state)
         pipe.execute_command("HMGET", keys.values, *wanted)
         state, values = pipe.execute()
-    return _checked(state), values
+    return checked(state), values
 
 
 def count_fitting(client: Any, keys: TableKeys, wanted: Sequence[bytes], scripts: bool) -> int:

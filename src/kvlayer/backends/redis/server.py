@@ -106,6 +106,11 @@ class Server:
         node: redis.Redis = client
         return node
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether tables are on several servers."""
+        return isinstance(self._link.client, RedisCluster)
+
     def close(self) -> None:
         """Closes all connections."""
         self._closed = True

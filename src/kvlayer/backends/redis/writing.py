@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any, Final, NamedTuple
 
 import redis
@@ -38,6 +38,10 @@ class Size(NamedTuple):
         lengths = [*map(len, chain.from_iterable(rows))]
         return cls(len(rows), sum(lengths) + sum(lengths[::2]), max(lengths, default=0))
 
+    def plus(self, other: Size) -> Size:
+        """That of both together."""
+        return Size(self.rows + other.rows, self.sent + other.sent, max(self.longest, other.longest))
+
     @property
     def is_large(self) -> bool:
         """Whether it holds a row for which answers must be measured."""
@@ -54,9 +58,8 @@ def put(client: Any, keys: TableKeys, rows: Sequence[Row], size: Size, scripts: 
     def write(pipe: Any, state: bytes) -> None:
         if state != LARGE and size.is_large:
             pipe.execute_command("SET", keys.state, LARGE)
-        for some in _parts(rows):
-            pipe.execute_command("HSET", keys.values, *chain.from_iterable(some))
-            pipe.execute_command("ZADD", keys.keys, *chain.from_iterable((b"0", key) for key, _ in some))
+        for command in commands(keys, rows, size):
+            pipe.execute_command(*command)
 
     _change(client, keys, write)
 
@@ -102,8 +105,15 @@ def _change(client: Any, keys: TableKeys, write: Callable[[Any, bytes], None]) -
                     raise
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """The rows, in lists that make commands of bounded length."""
+def commands(keys: TableKeys, rows: Sequence[Row], size: Size) -> Iterator[tuple[Any, ...]]:
+    """What writes the rows, in commands of bounded length."""
+    for some in _bounded(rows) if size.rows > _COMMAND_ROWS or size.sent > PAGE_BYTES else (rows,):
+        yield "HSET", keys.values, *chain.from_iterable(some)
+        yield "ZADD", keys.keys, *chain.from_iterable(zip(repeat(b"0"), [key for key, _ in some]))
+
+
+def _bounded(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """The rows, in lists of bounded length."""
     part: list[Row] = []
     size = 0
     for row in rows:
