@@ -26,6 +26,9 @@ _OPTIONS: Final = (
     f"-Dlog4j2.configurationFile={files(__package__) / 'log4j2.properties'}",
 )
 
+# Made by `make accumulo-helper` of the source in `java`.
+_HELPER: Final = files(__package__) / "helper.jar"
+
 # A class of each jar that the client can't do without.
 _NEEDED_CLASSES: Final = {
     "org.apache.accumulo.core.client.Accumulo": "accumulo-core",
@@ -86,13 +89,22 @@ def java_class(name: str) -> Any:
     return jpype.JClass(name)
 
 
+def has_class(name: str) -> bool:
+    """Whether the virtual machine finds a class on its class path."""
+    try:
+        jpype.JClass(name)
+    except TypeError:  # what JPype raises for a class that isn't there
+        return False
+    return True
+
+
 def _start(settings: _Settings) -> None:
     foreign = jpype.isJVMStarted()
     if foreign and settings.options:
         raise ConfigurationError("jvm_options come too late: Java runs already in this process")
     if not foreign:
         _start_machine(settings)
-    missing = [jar for name, jar in _NEEDED_CLASSES.items() if not _has_class(name)]
+    missing = [jar for name, jar in _NEEDED_CLASSES.items() if not has_class(name)]
     if missing and foreign:
         raise ConfigurationError(
             "Java was started in this process without the jars of Accumulo's client on its class path:"
@@ -111,21 +123,13 @@ def _start_machine(settings: _Settings) -> None:
     if _start_failed:
         raise ConfigurationError("Java could not be started, and can't be tried again in the same process")
     library = runtime.jvm_library()
-    paths = [str(path) for path in jars.client_jars(settings.class_path)]
+    paths = [str(path) for path in [*jars.client_jars(settings.class_path), _HELPER]]
     try:
         jpype.startJVM(*_OPTIONS, *settings.options, jvmpath=str(library), classpath=paths, interrupt=False)
     except (OSError, RuntimeError, ValueError) as error:
         _start_failed = True
         about = "; are these jvm_options right? It says more on stderr" if settings.options else ""
         raise ConfigurationError(f"Java can't be started ({error}){about}: {library}") from error
-
-
-def _has_class(name: str) -> bool:
-    try:
-        jpype.JClass(name)
-    except TypeError:  # what JPype raises for a class that isn't there
-        return False
-    return True
 
 
 def _forget_java() -> None:
