@@ -17,7 +17,8 @@ import pytest
 
 from kvlayer.backends.base import BackendTable
 from kvlayer.backends.postgres import PostgresBackend
-from servers.postgres import PostgresServer, shared_server
+from servers.pgbouncer import pgbouncer
+from servers.postgres import shared_server
 
 PLAIN = BackendTable("plain", incarnation="1")
 COUNTER = BackendTable("counter", kind="counter", incarnation="1")
@@ -27,11 +28,6 @@ TABLES = [PLAIN, COUNTER, ACCUMULATOR]
 KEYS = [b"%03d" % number for number in range(50)]
 
 
-@pytest.fixture(scope="module")
-def server() -> PostgresServer:
-    return shared_server()
-
-
 @contextmanager
 def opened(config: dict[str, Any], app_name: str) -> Iterator[PostgresBackend]:
     options = {key: value for key, value in config.items() if key != "storage_type"}
@@ -39,14 +35,25 @@ def opened(config: dict[str, Any], app_name: str) -> Iterator[PostgresBackend]:
         yield backend
 
 
+@pytest.fixture(scope="module", params=["server", "pooler"])
+def config(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Of the server itself, and of PgBouncer before it, which gives each transaction one of three connections."""
+    server = shared_server()
+    if request.param == "server":
+        yield server.config
+    else:
+        with pgbouncer(server, pool_mode="transaction") as address:
+            yield {**server.config, "storage_addresses": [address]}
+
+
 @pytest.fixture
-def place(server: PostgresServer) -> Iterator[tuple[dict[str, Any], str]]:
+def place(config: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """The arguments of `opened`, for a namespace of three empty tables."""
     app_name = uuid.uuid4().hex
-    with opened(server.config, app_name) as backend:
+    with opened(config, app_name) as backend:
         backend.create_tables(TABLES)
-    yield server.config, app_name
-    with opened(server.config, app_name) as backend:
+    yield config, app_name
+    with opened(config, app_name) as backend:
         backend.drop_namespace()
 
 

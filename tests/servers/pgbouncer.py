@@ -21,7 +21,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {folder}/users
-admin_users = admin
+max_client_conn = 1000
 server_login_retry = 0.2
 """
 
