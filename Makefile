@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 # Settings of the machine's own Python must not leak into the environment made here.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench accumulo-helper clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.demo ## load 234,908 cities into one file and ask what ordered keys answer well
 	@$(BIN)/python examples/cities.py
@@ -31,6 +31,9 @@ format: $(VENV)/.dev ## rewrite the code as `check` wants it
 bench: $(VENV)/.bench ## ratios against the bare stores
 	@$(BIN)/python tests/servers/install.py
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+accumulo-helper: $(VENV)/.dev ## rebuild the Java classes that the accumulo backend ships
+	@$(BIN)/python src/kvlayer/backends/accumulo/java/build.py
 
 clean: ## remove the environment and all that was built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
