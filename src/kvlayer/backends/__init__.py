@@ -20,9 +20,10 @@ _targets: dict[str, str] = {
     "redis": "kvlayer.backends.redis:RedisBackend",
     "postgres": "kvlayer.backends.postgres:PostgresBackend",
     "riak": "kvlayer.backends.riak:RiakBackend",
+    "accumulo": "kvlayer.backends.accumulo:AccumuloBackend",
 }
 _url_schemes: dict[str, str] = {"rediss": "redis", "unix": "redis", "postgresql": "postgres"}
-_extras: dict[str, str] = {"redis": "redis", "postgres": "postgres", "riak": "riak"}
+_extras: dict[str, str] = {"redis": "redis", "postgres": "postgres", "riak": "riak", "accumulo": "accumulo"}
 
 
 def register(storage_type: str, target: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from kvlayer import backends
 from kvlayer.backends.base import Capabilities
 
-_BUILT_IN: Final = ("local", "sqlite", "redis", "postgres", "riak")
+_BUILT_IN: Final = ("local", "sqlite", "redis", "postgres", "riak", "accumulo")
 
 
 def markdown_table() -> str:

@@ -1,0 +1,13 @@
+"""The store in Accumulo passes the conformance suite."""
+
+import pytest
+
+from kvlayer.testing import Store
+from kvlayer.testing.suite import *  # noqa: F403
+from servers.accumulo import shared_server
+
+
+@pytest.fixture(scope="session")
+def kvlayer_store() -> Store:
+    # A process that uses Accumulo starts a Java virtual machine, which takes seconds of a processor.
+    return Store(shared_server().config, kills=5, workers=8, examples=10)
