@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,9 +37,7 @@ def pgbouncer(server: PostgresServer, **settings: str) -> Iterator[str]:
 
     def answers() -> bool:
         try:
-            psycopg.connect(
-                host="127.0.0.1", port=port, user="admin", password=PASSWORD, dbname="kvlayer"
-            ).close()
+            server.connect(port=port).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -53,5 +50,5 @@ def pgbouncer(server: PostgresServer, **settings: str) -> Iterator[str]:
         process.wait_until(answers)
         yield f"127.0.0.1:{port}"
     finally:
-        process.stop(sign=signal.SIGINT)
+        process.kill()  # it has nothing to lose, and would wait for its clients
         shutil.rmtree(folder, ignore_errors=True)

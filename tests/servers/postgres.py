@@ -77,8 +77,8 @@ class PostgresServer:
 
     def connect(self, dbname: str = "kvlayer", **settings: Any) -> psycopg.Connection:
         """A bare connection of the superuser, in autocommit mode."""
-        given = {"user": "admin", "password": PASSWORD, "connect_timeout": 5, **settings}
-        return psycopg.connect(host="127.0.0.1", port=self.port, dbname=dbname, autocommit=True, **given)
+        usual = {"host": "127.0.0.1", "port": self.port, "user": "admin", "password": PASSWORD}
+        return psycopg.connect(dbname=dbname, autocommit=True, **{"connect_timeout": 5, **usual, **settings})
 
     def own(self, path: Path) -> None:
         """Gives a file or folder to whom the server runs as."""
