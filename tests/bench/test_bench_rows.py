@@ -105,7 +105,7 @@ class TestHowMuch:
         assert {point.operation: point.rows for point in points} == dict.fromkeys(OPERATIONS, 300)
 
     def test_stored_bytes_bound_it(self, client: kvlayer.Client) -> None:
-        options = Options(batch_sizes=(2, 20), value_sizes=(1000,), duration=600.0, stored=10_000)
+        options = Options(batch_sizes=(2, 20), value_sizes=(1000,), duration=600.0, rows=200, stored=10_000)
         points = run_alone(client, options)
         assert {point.batch_size for point in points if point.operation != "increment"} == {2}
         assert {point.rows for point in points if point.operation == "put"} == {10}

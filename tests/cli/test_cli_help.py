@@ -29,7 +29,11 @@ def examples_of(parser: argparse.ArgumentParser) -> list[str]:
 
 @pytest.mark.parametrize("name", commands())
 def test_examples_run(name: str, kvl: Kvlayer) -> None:
-    examples = examples_of(commands()[name])
+    check_examples(name, commands()[name], kvl)
+
+
+def check_examples(name: str, parser: argparse.ArgumentParser, kvl: Kvlayer) -> None:
+    examples = examples_of(parser)
     assert any(f" {name} " in f"{example} " for example in examples)
     program = f'kvlayer() {{ {" ".join(COMMAND)} "$@"; }}\nset -e\n'
     bash = shutil.which("bash")
@@ -47,7 +51,10 @@ def test_examples_run(name: str, kvl: Kvlayer) -> None:
 
 @pytest.mark.parametrize("name", commands())
 def test_help_is_whole(name: str) -> None:
-    parser = commands()[name]
+    check_help(name, commands()[name])
+
+
+def check_help(name: str, parser: argparse.ArgumentParser) -> None:
     shown = parser.format_help()
     assert shown.startswith(f"usage: kvlayer {name}")
     assert max(map(len, shown.splitlines())) <= 110
