@@ -14,6 +14,7 @@ from typing import Final, Self
 from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 
+from kvlayer.bench.errors import BrokenResults
 from kvlayer.bench.results import Latency
 
 _DIGITS: Final = 3
@@ -76,11 +77,11 @@ class Histogram:
 
     @classmethod
     def decoded(cls, encoded: str) -> Self:
-        """The histogram that `encoded` made text of. Raises ValueError for other text."""
+        """The histogram that `encoded` made text of. Raises BrokenResults for other text."""
         try:
             return cls(HdrHistogram.decode(encoded))
         except _UNDECODABLE as error:
-            raise ValueError("this is no encoded histogram") from error
+            raise BrokenResults(f"{encoded[:20]!r}… is no histogram of latencies") from error
 
     @classmethod
     def merged(cls, histograms: Iterable[Histogram]) -> Self:
