@@ -11,8 +11,8 @@ from typing import Final
 
 from rich.console import Console
 
-from benchmarks import batch_sizes, memory, report, small_range, transfer
-from benchmarks.harness import Measurement, Progress, Standing, compare
+from benchmarks import batch_sizes, endurance, memory, report, small_range, transfer
+from benchmarks.harness import Figure, Measurement, Progress, Standing, compare
 from benchmarks.report import Results
 from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import Workload
@@ -20,7 +20,7 @@ from benchmarks.workload import Workload
 _DESCRIPTION: Final = """\
 Measures kvlayer against the bare stores below it, in one run, and prints how they compare.
 
-Sections (all, unless --only names some):
+Sections (all but the last, unless --only names some):
   sqlite   put, get, scan, scan_keys, delete against the sqlite3 module
   local    the same against a sorted dict
   keys     encode and decode against FoundationDB's tuple layer (needs the package foundationdb)
@@ -30,10 +30,13 @@ Sections (all, unless --only names some):
   dump     what a row costs to dump from a database file
   redis    like sqlite, against redis-py; starts a redis-server for it
   postgres like sqlite, against psycopg; starts a PostgreSQL server for it
+  riak     the client's CPU time for a row, on the double of a cluster that the tests have
   copy     copies between stores against the slower side's own bulk rate; starts both servers
   alternatives
            what people would use instead, among those whose rows are equally safe: diskcache, sqlitedict,
            shelve, py-key-value-aio, opendal, dicts, plain drivers row by row (needs their packages)
+  endurance
+           memory and pace while ten million rows are written, scanned and copied; takes a quarter of an hour
 
 Times are microseconds for a row, of kvlayer and of what it is compared with; of the best round.
 A ratio of 0.8 says that kvlayer moves rows at 0.8 times the rate of the bare store. It is that of
@@ -72,8 +75,14 @@ def _keys(progress: Progress) -> list[Measurement]:
     return results
 
 
+def _riak(options: argparse.Namespace, progress: Progress) -> list[Figure]:
+    from benchmarks import riak  # and so does this one
+
+    return riak.measure(options.rows, options.batch_size, options.rounds, progress)
+
+
 def _alternatives(options: argparse.Namespace, progress: Progress) -> list[Standing]:
-    from benchmarks.alternatives import groups, measuring  # they need packages, too
+    from benchmarks.alternatives import groups, measuring  # and they do, too
     from benchmarks.alternatives.rows import Rows
 
     rows = Rows.make(min(options.rows, _MOST_ALTERNATIVE_ROWS), options.batch_size)
@@ -105,8 +114,10 @@ def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Call
         ],
         "dump": lambda: transfer.measure_dump(options.rows, options.rounds, progress),
         **{store: comparing(store) for store in WITH_SERVER},
+        "riak": lambda: _riak(options, progress),
         "copy": lambda: transfer.measure_copies(options.rows, options.rounds, progress),
         "alternatives": lambda: _alternatives(options, progress),
+        "endurance": lambda: endurance.measure(options.endurance_rows, progress),
     }
 
 
@@ -118,11 +129,14 @@ _SECTIONS: Final = (
     "memory",
     "dump",
     *WITH_SERVER,
+    "riak",
     "copy",
     "alternatives",
 )
 
 _MOST_ALTERNATIVE_ROWS: Final = 10_000  # some of them take a millisecond for a row
+
+_ONLY_IF_NAMED: Final = ("endurance",)
 
 
 def _at_least_1(text: str) -> int:
@@ -145,11 +159,12 @@ def _parser() -> argparse.ArgumentParser:
         ("--rounds", 3, "each begins with fresh tables; the best one counts (default: %(default)s)"),
         ("--range-rows", small_range.ROWS, "rows in the table of section range (default: %(default)s)"),
         ("--memory-rows", memory.ROWS, "rows in the table of section memory (default: %(default)s)"),
+        ("--endurance-rows", endurance.ROWS, "rows of section endurance (default: %(default)s)"),
     )
     parser.add_argument(
         "--only",
         action="append",
-        choices=_SECTIONS,
+        choices=_SECTIONS + _ONLY_IF_NAMED,
         help="run this section; may be repeated",
     )
     for flag, default, text in numbers:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from benchmarks import batch_sizes, harness, memory, report, small_range
-from benchmarks.__main__ import _SECTIONS, main
+from benchmarks import batch_sizes, endurance, harness, memory, report, riak, small_range
+from benchmarks.__main__ import _ONLY_IF_NAMED, _SECTIONS, main
 from benchmarks.harness import OPERATIONS, Comparison, Contender, Figure, Measurement, Standing
 from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import KEY_TYPES, VALUE_BYTES, Workload, scattered_pairs
@@ -187,6 +187,31 @@ class TestResults:
         assert 5 < put_many.value < 500
         assert 5 < scan.value < 500
 
+    def test_endurance_is_measured(self) -> None:
+        figures = endurance.measure(200, quietly)
+        assert [(figure.subject.split()[1], figure.unit) for figure in figures] == [
+            ("put_many", "MB"),
+            ("scan", "MB"),
+            ("scan", "times as long"),
+            ("copy", "MB"),
+            ("copy", "times as long"),
+        ]
+        assert all(5 < figure.value < 500 for figure in figures if figure.unit == "MB")
+        assert all(figure.value > 0 for figure in figures)
+
+    def test_pace_is_even_between_two_notes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = iter([100.0, 110.0, 130.0, 131.0])
+        monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+        pace = endurance._Pace()
+        for rows in (50, 50, 60, 100):
+            pace.note(rows)
+        assert pace.tenths() == pytest.approx([2.0] * 5 + [20.0] + [0.25] * 4)
+
+    def test_riak_is_measured(self) -> None:
+        figures = riak.measure(50, 20, 1, quietly)
+        assert [figure.subject.split(",")[0] for figure in figures] == ["put", "get", "scan"] * 2
+        assert all(figure.value > 0 for figure in figures)
+
     def test_memory_is_measured_with_servers(self) -> None:
         figures = memory.measure_with_server(200, quietly)
         assert [figure.subject.split(":")[0] for figure in figures] == [
@@ -310,7 +335,7 @@ class TestCommand:
             def section(name: str) -> Callable[[], list[Measurement]]:
                 return lambda: ran.append(name) or [measurement()]  # type: ignore[func-returns-value]
 
-            return {name: section(name) for name in ("local", "keys", *WITH_SERVER)}
+            return {name: section(name) for name in ("local", "keys", *WITH_SERVER, *_ONLY_IF_NAMED)}
 
         monkeypatch.setattr("benchmarks.__main__._sections", sections)
         main([])
@@ -323,10 +348,11 @@ class TestCommand:
     def test_the_document_has_a_place_for_each_section(self, tmp_path: Path) -> None:
         document = tmp_path / "performance.md"
         document.write_bytes(Path(__file__).parents[1].joinpath("docs", "performance.md").read_bytes())
-        report.rewrite(document, dict.fromkeys(_SECTIONS, "block"))
-        assert document.read_text("utf-8").count("block\n<!-- end of benchmark -->") == len(_SECTIONS)
+        sections = _SECTIONS + _ONLY_IF_NAMED
+        report.rewrite(document, dict.fromkeys(sections, "block"))
+        assert document.read_text("utf-8").count("block\n<!-- end of benchmark -->") == len(sections)
 
-    @pytest.mark.parametrize("arguments", [["--rows", "0"], ["--rounds", "x"], ["--only", "riak"]])
+    @pytest.mark.parametrize("arguments", [["--rows", "0"], ["--rounds", "x"], ["--only", "tape"]])
     def test_refuses_nonsense(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             main(arguments)
