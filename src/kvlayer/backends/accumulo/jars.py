@@ -22,7 +22,7 @@ from kvlayer.errors import ConfigurationError
 if TYPE_CHECKING:
     from jgo.config import GlobalSettings
 
-_ADVICE: Final = "or name a folder that holds the jars of Accumulo's client in the option classpath"
+_ADVICE: Final = "try again, or name a folder with the jars of Accumulo's client in the option classpath"
 
 # Accumulo's own start script takes the jars of the other two from where they are installed.
 _INSTALLED: Final = {
@@ -105,10 +105,14 @@ def _download(jars: Iterable[_Jar], settings: GlobalSettings) -> None:
 
         def download(jar: _Jar) -> None:
             group, artifact, version, *classifier = jar.coordinates.split(":")
-            component = context.project(group, artifact).at_version(version)
-            downloaded = component.artifact(*classifier).resolve()
+            try:
+                component = context.project(group, artifact).at_version(version)
+                downloaded = component.artifact(*classifier).resolve()
+            except (OSError, RuntimeError) as error:  # what requests and jgo raise; it may show passwords
+                reason = type(error).__name__
+                raise ConfigurationError(f"can't fetch {jar.coordinates} ({reason}): {_ADVICE}") from error
             if hashlib.sha256(downloaded.read_bytes()).hexdigest() != jar.sha256:
-                raise OSError(f"{jar.coordinates} is not the file that it should be")
+                raise ConfigurationError(f"{jar.coordinates} is not the file that it was: {_ADVICE}")
             target = jar.path(repository)
             target.parent.mkdir(parents=True, exist_ok=True)
             downloaded.replace(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,12 @@ import jpype.config
 from kvlayer.backends.accumulo import jars, runtime
 from kvlayer.errors import ConfigurationError
 
+_COLLECTOR: Final = "-XX:+UseSerialGC"  # the least threads and memory; two of them are an error
+
 _OPTIONS: Final = (
     "-Xrs",  # signals are Python's: Ctrl-C, and what the program does on SIGTERM
     "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",  # half the processor time for the first million rows, and no more later
     "-XX:-UsePerfData",  # a file for each process that nobody reads
     "-Djava.awt.headless=true",
     "-Dslf4j.internal.verbosity=ERROR",
@@ -124,8 +128,10 @@ def _start_machine(settings: _Settings) -> None:
         raise ConfigurationError("Java could not be started, and can't be tried again in the same process")
     library = runtime.jvm_library()
     paths = [str(path) for path in [*jars.client_jars(settings.class_path), _HELPER]]
+    chosen = any(re.fullmatch(r"-XX:\+Use\w+GC", option) for option in settings.options)
+    options = [*_OPTIONS, *([] if chosen else [_COLLECTOR]), *settings.options]
     try:
-        jpype.startJVM(*_OPTIONS, *settings.options, jvmpath=str(library), classpath=paths, interrupt=False)
+        jpype.startJVM(*options, jvmpath=str(library), classpath=paths, interrupt=False)
     except (OSError, RuntimeError, ValueError) as error:
         _start_failed = True
         about = "; are these jvm_options right? It says more on stderr" if settings.options else ""
