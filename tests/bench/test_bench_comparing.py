@@ -146,6 +146,19 @@ def test_other_environments_are_told(change: dict[str, Any], remark: str) -> Non
     assert compare(a, b).remarks == [remark]
 
 
+def test_how_full_a_store_was_is_no_difference() -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, store={"version": "8.0.0", "memory_bytes": 10**9})
+    a, b = (made_run("throughput", rounds(1.0), environment=env) for env in (ENVIRONMENT, other))
+    assert compare(a, b).remarks == []
+
+
+def test_a_setting_that_is_one_of_durability_is_told_once() -> None:
+    facts = [{"append_only": False}, {"append_only": True}]
+    environments = [msgspec.structs.replace(ENVIRONMENT, store=fact, durability=fact) for fact in facts]
+    a, b = (made_run("throughput", rounds(1.0), environment=env) for env in environments)
+    assert compare(a, b).remarks == ["durability, append only: False in A, True in B"]
+
+
 def test_other_parameters_are_told() -> None:
     a = made_run("throughput", rounds(1.0), parameters={"value_size": 100, "threads": 1, "workers": [25]})
     b = made_run("throughput", rounds(1.0), parameters={"value_size": 10, "threads": 1, "workers": [50]})

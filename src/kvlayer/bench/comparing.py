@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from kvlayer.bench.errors import BenchError
-from kvlayer.bench.results import Kind, Point, RowsPoint, Run, ThroughputPoint, YcsbPoint
+from kvlayer.bench.results import Environment, Fact, Kind, Point, RowsPoint, Run, ThroughputPoint, YcsbPoint
 
 Verdict: TypeAlias = Literal["better", "worse", "equal"]
 
@@ -170,7 +170,16 @@ def _environments(a: Run, b: Run) -> Iterator[str]:
     yield from _differences("durability, ", ours.durability, theirs.durability)
     if a.storage_type == b.storage_type:  # else they are what is compared
         yield from _differences("driver, ", ours.driver, theirs.driver)
-        yield from _differences("store, ", ours.store, theirs.store)
+        yield from _differences("store, ", _settings(ours), _settings(theirs))
+
+
+def _settings(environment: Environment) -> dict[str, Fact]:
+    """What a store tells of how it is set up. Its numbers tell how full it is, and `durability` is apart."""
+    return {
+        name: fact
+        for name, fact in environment.store.items()
+        if isinstance(fact, str | bool) and name not in environment.durability
+    }
 
 
 def _differences(

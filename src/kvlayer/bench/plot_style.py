@@ -64,8 +64,8 @@ _SAVED: Final[dict[str, dict[str, Any]]] = {
 }
 """How files of each kind are written: without what would be other tomorrow."""
 
-_LETTERS_PER_INCH: Final = 13
-_HANDLE_LETTERS: Final = 6
+_LETTERS_PER_INCH: Final = 12
+_HANDLE_LETTERS: Final = 7
 """As wide as this many letters is the line before a label, with the space around."""
 
 _MANY_DECADES: Final = 300
