@@ -44,7 +44,15 @@ def build() -> bytes:
             "-d",
             folder,
         ]
-        command = [str(java), "-jar", str(compiler), *options, *sources]
+        command = [
+            str(java),
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-jar",
+            str(compiler),
+            *options,
+            *sources,
+        ]
         subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - all of it is known
         return _packed(Path(folder))
 
