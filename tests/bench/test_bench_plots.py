@@ -87,6 +87,12 @@ def test_throughput_stands_beside_what_was_published(tmp_path: Path) -> None:
     assert "published" not in drawn(tmp_path, runs[1])["throughput"]
 
 
+def test_few_and_many_workers_stand_on_one_axis(tmp_path: Path) -> None:
+    points = [throughput_point(workers, 10.0, 20.0) for workers in (1, 2, 4, 100)]
+    text = drawn(tmp_path, made_run("throughput", [*points], "sqlite"))["throughput"].split("\n")
+    assert {"1", "2", "4", "100"} <= set(text)
+
+
 def test_rates_of_rows_have_a_plot_for_each_operation(tmp_path: Path) -> None:
     pictures = drawn(tmp_path, rows_run(batches=(1, 10, 1000), sizes=(100, 1000), operations=OPERATIONS))
     text = pictures["rows"]

@@ -224,21 +224,20 @@ def test_what_was_due_and_never_started_is_counted(
     _slowly(0.05, monkeypatch)
     slow = plan("C", operations=None, duration=0.2, target=10_000.0)
     results, _ = run(client, slow, lanes=2)
-    assert sum(result.operations + result.overdue for _, result in results) == 2000
-    assert all(result.operations > 0 for _, result in results)
-    assert all(result.overdue > 900 for _, result in results)
+    assert [result.operations + result.overdue for _, result in results] == [1000, 1000]
+    assert all(result.overdue >= 995 for _, result in results)
 
 
 def test_a_duration_ends_a_phase(client: kvlayer.Client) -> None:
-    [[load, result]], _ = run(client, plan("A", operations=None, duration=0.1))
+    [[load, result]], _ = run(client, plan("A", operations=None, duration=0.5))
     assert load.operations == 100
     assert result.operations > 0
-    assert result.seconds >= 0.1
+    assert result.seconds >= 0.5
 
 
 def test_a_low_target_ends_in_time_too(client: kvlayer.Client) -> None:
     # The second operation would be due in 1000 seconds.
-    [[_, result]], _ = run(client, plan("A", operations=None, duration=0.1, target=0.001))
+    [[_, result]], _ = run(client, plan("A", operations=None, duration=0.5, target=0.001))
     assert (result.operations, result.overdue) == (1, 0)
 
 

@@ -41,6 +41,9 @@ _BATCH: Final = 1000
 _MARKED: Final = (0.5, 0.9, 0.99, 0.999, 0.9999)
 """Shares of the operations at which a curve of latencies carries its store's marker."""
 
+_WIDE: Final = 8
+"""How many times the fewest workers the most ones are, to need a logarithmic axis."""
+
 _SHORTEST: Final = 0.001
 """µs; a logarithmic axis has no place for 0."""
 
@@ -83,6 +86,8 @@ def _throughput(runs: list[Labelled]) -> Iterator[_Named]:
         plot.set_xlabel("worker processes")
         plot.set_ylabel("MB/s")
         plot.set_ylim(bottom=0)
+        if max(workers) > _WIDE * min(workers):
+            set_logarithmic(plot.xaxis)
         plot.xaxis.set_major_locator(FixedLocator(sorted(workers)))
     then_handles = _published_handles(runs)
     note = f"published: taken on {published.ORIGIN}" if then_handles else None
