@@ -16,7 +16,8 @@ from kvlayer.backends.accumulo.connecting import Connection
 from kvlayer.backends.accumulo.failures import UnknownTableOptionsError, is_denied, is_missing_table
 from kvlayer.backends.accumulo.layout import Layout
 from kvlayer.backends.accumulo.reading import Part, ReadPage
-from kvlayer.backends.accumulo.writers import Writers
+from kvlayer.backends.accumulo.waiting import DeadlinePassed
+from kvlayer.backends.accumulo.writers import Kind, Writers
 from kvlayer.backends.base import Backend, BackendTable, Capabilities, Row
 from kvlayer.errors import NoSuchTable, NotSupported, StorageError
 
@@ -67,26 +68,18 @@ class AccumuloBackend(Backend):
         self._administer("create tables", lambda: making.create(self._connection, self._layout, tables))
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
-        """Writes rows, each by itself."""
-
-        def write(name: str) -> None:
-            compared = self._is_compared(table, name) is not False
-            writing.put(self._writers, name, rows, compared=compared, seconds=self._write_seconds)
-
-        self._write("put", table, write)
+        """Writes rows, each by itself; some thousands at a time."""
+        for part in writing.parts(rows, lambda row: len(row[0]) + len(row[1])):
+            self._write("put", table, partial(writing.put, self._writers, rows=part))
 
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
         """The values of keys, in their order; of the first so many, where those pass `PAGE_BYTES`."""
         return self._read("get", table, lambda name: reading.read_values(self._connection, name, keys))
 
     def delete(self, table: BackendTable, keys: list[bytes]) -> None:
-        """Removes keys, each by itself."""
-
-        def remove(name: str) -> None:
-            compared = self._is_compared(table, name) is not False
-            writing.delete(self._writers, name, keys, compared=compared, seconds=self._write_seconds)
-
-        self._write("delete", table, remove)
+        """Removes keys, each by itself; some thousands at a time."""
+        for part in writing.parts(keys, len):
+            self._write("delete", table, partial(writing.delete, self._writers, keys=part))
 
     def scan(
         self, table: BackendTable, start: bytes, stop: bytes | None, *, reverse: bool, limit: int | None
@@ -105,21 +98,23 @@ class AccumuloBackend(Backend):
     def delete_range(self, table: BackendTable, start: bytes, stop: bytes | None) -> None:
         """Removes a range: row by row, and by files where there are many."""
         if stop is None or start < stop:
-            self._remove("delete_range", table, partial(removing.remove_range, start=start, stop=stop))
+            remove = partial(removing.remove_range, self._connection, self._writers, start=start, stop=stop)
+            self._write("delete_range", table, remove, seconds=self._options.admin_timeout)
 
     def clear(self, table: BackendTable) -> None:
         """Removes all rows, as `delete_range` does; the table stays divided as it was."""
-        self._remove("clear", table, removing.remove_all)
+        remove = partial(removing.remove_all, self._connection, self._writers)
+        self._write("clear", table, remove, seconds=self._options.admin_timeout)
 
     def increment(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[Any]:
         """Adds exactly, by comparing and setting each key; all keys of a call go to the servers together."""
 
-        def add(name: str) -> list[Any]:
+        def add(kind: Kind) -> list[Any]:
             return counting.increment(
                 table,
                 deltas,
-                read=partial(reading.read_all_values, self._connection, name),
-                change=partial(writing.change, self._writers, name),
+                read=partial(reading.read_all_values, self._connection, kind.table),
+                change=partial(writing.change, self._writers, kind),
                 seconds=self._write_seconds,
             )
 
@@ -130,15 +125,14 @@ class AccumuloBackend(Backend):
     ) -> bool:
         """Compares and writes in one step. Raises NotSupported on a table made to be written faster."""
 
-        def compare(name: str) -> bool:
-            compared = self._is_compared(table, name)
-            if compared is None:
+        def compare(kind: Kind) -> bool:
+            if self._is_compared(table, kind.table) is None:
                 raise UnknownTableOptionsError
-            if not compared:
+            if not kind.compares:
                 raise NotSupported(f"table {table.name!r} was made with compare_and_put: false")
             if expected is None and value is None:
-                return reading.read_values(self._connection, name, [key]) == [None]
-            return not writing.change(self._writers, name, [(key, expected, value)])
+                return reading.read_values(self._connection, kind.table, [key]) == [None]
+            return not writing.change(self._writers, kind, [(key, expected, value)])
 
         return self._write("compare_and_put", table, compare)
 
@@ -200,18 +194,22 @@ class AccumuloBackend(Backend):
                 return None
         return self._compared[table]
 
-    def _remove(self, operation: str, table: BackendTable, remove: Callable[..., None]) -> None:
-        def on_table(name: str) -> None:
-            compared = self._is_compared(table, name) is not False
-            remove(self._connection, self._writers, name, compared=compared)
-
-        self._on_table(operation, table, on_table, seconds=self._options.admin_timeout, writes=True)
-
     def _read(self, operation: str, table: BackendTable, action: Callable[[str], _Result]) -> _Result:
         return self._on_table(operation, table, action, seconds=self._options.timeout, writes=False)
 
-    def _write(self, operation: str, table: BackendTable, action: Callable[[str], _Result]) -> _Result:
-        return self._on_table(operation, table, action, seconds=self._write_seconds, writes=True)
+    def _write(
+        self,
+        operation: str,
+        table: BackendTable,
+        action: Callable[[Kind], _Result],
+        *,
+        seconds: float | None = None,
+    ) -> _Result:
+        def write(name: str) -> _Result:
+            compares = self._is_compared(table, name) is not False
+            return action(Kind(name, compares, kept=bool(table.incarnation)))
+
+        return self._on_table(operation, table, write, seconds=seconds or self._write_seconds, writes=True)
 
     def _on_table(
         self,
@@ -230,16 +228,25 @@ class AccumuloBackend(Backend):
                 )
             except StorageError as error:
                 cause = error.__cause__
-                if cause is None or not is_missing_table(cause):
+                is_gone = self._is_gone(name, cause)
+                # Servers have several ways to say that a table is gone, and some fail over it.
+                if not is_gone and (cause is None or not is_missing_table(cause)):
                     raise
                 self._writers.forget(name)
                 self._compared.pop(table, None)
-            if not self._administer("look for a table", partial(self._exists, name)):
-                break
+                if is_gone:
+                    break
         raise NoSuchTable(f"there is no table {table.name!r} in namespace {self._namespace!r}") from cause
 
-    def _exists(self, name: str) -> bool:
-        return bool(self._connection.client.tableOperations().exists(name))
+    def _is_gone(self, name: str, cause: BaseException | None) -> bool:
+        """Whether an operation has failed because the Accumulo table isn't there, as far as can be told."""
+        if isinstance(cause, DeadlinePassed):
+            return False
+        exists = self._connection.client.tableOperations().exists
+        try:
+            return not self._connection.do("look up", exists, name, seconds=self._options.connect_timeout)
+        except StorageError:
+            return False
 
     def _administer(self, operation: str, call: Callable[[], _Result]) -> _Result:
         return self._connection.do(operation, call, seconds=self._options.admin_timeout, writes=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from kvlayer import values
+from kvlayer.backends.accumulo import waiting
 from kvlayer.backends.accumulo.changes import Change
 from kvlayer.backends.base import BackendTable
 from kvlayer.errors import StorageError
@@ -35,6 +36,7 @@ def increment(
     left = dict(deltas)
     attempt = 0
     while left:
+        waiting.check()
         keys = list(left)
         stored = read(keys)
         added = {key: values.add(table, old, left[key]) for key, old in zip(keys, stored, strict=True)}

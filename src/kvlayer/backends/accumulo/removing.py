@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import jpype
 
-from kvlayer.backends.accumulo import crossing, writing
+from kvlayer.backends.accumulo import crossing, waiting, writing
 from kvlayer.backends.accumulo.connecting import Connection
 from kvlayer.backends.accumulo.reading import Part, read_page
-from kvlayer.backends.accumulo.writers import Writers
+from kvlayer.backends.accumulo.writers import Kind, Writers
 from kvlayer.backends.base import PAGE_ROWS
 
 # To remove a range by files takes seconds whatever its size, in which so many rows are removed one by one.
@@ -19,40 +19,39 @@ _LONGEST_SPLIT: Final = 10_000  # bytes of a key that may become a split point, 
 
 
 def remove_range(
-    connection: Connection, writers: Writers, name: str, start: bytes, stop: bytes | None, *, compared: bool
+    connection: Connection, writers: Writers, kind: Kind, start: bytes, stop: bytes | None
 ) -> None:
     """Removes the rows with start <= key < stop (None: no end).
 
     Accumulo removes by files what lies in a range that is open at its start and closed at its end. Ours is
     the other way round, so its first rows are removed one by one, and those shortly before `stop` too.
     """
-    last = _remove_rows(connection, writers, name, Part(start, stop, _MANY), compared=compared)
+    last = _remove_rows(connection, writers, kind, Part(start, stop, _MANY))
     if last is None:
         return
     near = None if stop is None else _shortly_before(stop)
     if max(len(last), len(near or b"")) < _LONGEST_SPLIT and (near is None or last < near):
-        _remove_files(connection, name, last, near)
+        _remove_files(connection, kind.table, last, near)
         last = near
     while last is not None:
-        last = _remove_rows(connection, writers, name, Part(last + b"\0", stop, _MANY), compared=compared)
+        last = _remove_rows(connection, writers, kind, Part(last + b"\0", stop, _MANY))
 
 
-def remove_all(connection: Connection, writers: Writers, name: str, *, compared: bool) -> None:
+def remove_all(connection: Connection, writers: Writers, kind: Kind) -> None:
     """Removes all rows."""
-    if _remove_rows(connection, writers, name, Part(b"", None, _MANY), compared=compared) is not None:
-        _remove_files(connection, name, None, None)
+    if _remove_rows(connection, writers, kind, Part(b"", None, _MANY)) is not None:
+        _remove_files(connection, kind.table, None, None)
 
 
-def _remove_rows(
-    connection: Connection, writers: Writers, name: str, part: Part, *, compared: bool
-) -> bytes | None:
+def _remove_rows(connection: Connection, writers: Writers, kind: Kind, part: Part) -> bytes | None:
     """Removes up to so many rows, one by one; the last of them, or None if there are no more."""
     removed = 0
     while removed < part.rows:
+        waiting.check()
         page = part._replace(rows=PAGE_ROWS)
-        keys, complete = read_page(connection, name, page, crossing.read_keys, keys_only=True)
+        keys, complete = read_page(connection, kind.table, page, crossing.read_keys, keys_only=True)
         if keys:
-            writing.delete(writers, name, keys, compared=compared, seconds=connection.options.write_timeout())
+            writing.delete(writers, kind, keys)
         if complete:
             return None
         removed += len(keys)

@@ -31,6 +31,10 @@ class DeadlinePassed(Exception):
         super().__init__(f"no answer within {seconds:g} s")
 
 
+class _Abandoned(Exception):
+    """Nobody waits any more for what this thread does."""
+
+
 class _Worker:
     """A thread that makes one call at a time; a daemon, lest an unanswered call hold up the exit."""
 
@@ -38,6 +42,7 @@ class _Worker:
         self._calls: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         self._java_thread: Any = None
+        self.is_abandoned = False
         threading.Thread(target=self._work, name="kvlayer-accumulo", daemon=True).start()
 
     def start(self, call: Callable[[], Any]) -> None:
@@ -53,11 +58,13 @@ class _Worker:
 
     def abandon(self) -> None:
         """As `retire`, and tells a call that waits in Java that it is no longer needed."""
+        self.is_abandoned = True
         self.retire()
         if self._java_thread is not None:
             self._java_thread.interrupt()
 
     def _work(self) -> None:
+        _current.worker = self
         self._java_thread = jpype.java.lang.Thread.currentThread()
         while (call := self._calls.get()) is not None:
             try:
@@ -70,6 +77,7 @@ class _Worker:
 
 
 _idle: deque[_Worker] = deque()
+_current = threading.local()
 
 
 def within(seconds: float, call: Callable[[], _Result]) -> _Result:
@@ -119,6 +127,13 @@ def all_within(seconds: float, call: Callable[[_Item], Any], items: Iterable[_It
             worker.abandon()
     if errors:
         raise errors[0]
+
+
+def check() -> None:
+    """Ends a call of several steps, from inside of it, that nobody waits for any more."""
+    worker = getattr(_current, "worker", None)
+    if worker is not None and worker.is_abandoned:
+        raise _Abandoned
 
 
 def in_background(call: Callable[[], Any]) -> None:

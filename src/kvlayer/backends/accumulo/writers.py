@@ -17,6 +17,8 @@ class Kind(NamedTuple):
 
     table: str
     compares: bool
+    kept: bool = True
+    """Not so where another table may get the same name, since a writer goes on with the one that it knows."""
 
 
 class Writers:
@@ -38,7 +40,10 @@ class Writers:
         except BaseException:
             waiting.in_background(writer.close)
             raise
-        self._give_back(kind, writer)
+        if kind.kept:
+            self._give_back(kind, writer)
+        else:
+            waiting.in_background(writer.close)
 
     def forget(self, table: str) -> None:
         """Closes the idle writers of an Accumulo table, which is no longer there."""

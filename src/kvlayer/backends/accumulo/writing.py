@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from kvlayer.backends.accumulo import crossing
+from kvlayer.backends.accumulo import crossing, waiting
 from kvlayer.backends.accumulo.changes import ANYTHING, REJECTED, Change
 from kvlayer.backends.accumulo.failures import Refused
 from kvlayer.backends.accumulo.writers import Kind, Writers
@@ -24,34 +24,30 @@ _WAIT: Final = 0.05
 _MOST_ROWS: Final = 10 * PAGE_ROWS
 
 
-def put(writers: Writers, name: str, rows: Sequence[Row], *, compared: bool, seconds: float) -> None:
-    """Writes rows to an Accumulo table, some at a time if there are many."""
-    deadline = time.monotonic() + seconds
-    for some in _parts(rows, lambda row: len(row[0]) + len(row[1])):
-        if compared:
-            _change_surely(writers, name, [(key, ANYTHING, value) for key, value in some], deadline)
-        else:
-            with writers.of(Kind(name, compares=False)) as writer:
-                crossing.put(writer, some)
+def put(writers: Writers, kind: Kind, rows: Sequence[Row]) -> None:
+    """Writes rows, each by itself."""
+    if kind.compares:
+        _change_surely(writers, kind, [(key, ANYTHING, value) for key, value in rows])
+    else:
+        with writers.of(kind) as writer:
+            crossing.put(writer, rows)
 
 
-def delete(writers: Writers, name: str, keys: Sequence[bytes], *, compared: bool, seconds: float) -> None:
-    """Removes rows, some at a time if there are many."""
-    deadline = time.monotonic() + seconds
-    for some in _parts(keys, len):
-        if compared:
-            _change_surely(writers, name, [(key, ANYTHING, None) for key in some], deadline)
-        else:
-            with writers.of(Kind(name, compares=False)) as writer:
-                crossing.delete(writer, some)
+def delete(writers: Writers, kind: Kind, keys: Sequence[bytes]) -> None:
+    """Removes rows, each by itself."""
+    if kind.compares:
+        _change_surely(writers, kind, [(key, ANYTHING, None) for key in keys])
+    else:
+        with writers.of(kind) as writer:
+            crossing.delete(writer, keys)
 
 
-def change(writers: Writers, name: str, changes: Sequence[Change]) -> set[bytes]:
+def change(writers: Writers, kind: Kind, changes: Sequence[Change]) -> set[bytes]:
     """Makes each change where the row is as expected; the keys of those that were not.
 
     Raises Refused where the servers did not say what has become of one.
     """
-    with writers.of(Kind(name, compares=True)) as writer:
+    with writers.of(kind) as writer:
         failed = crossing.change(writer, changes)
     for status in failed.values():
         if status != REJECTED:
@@ -59,21 +55,8 @@ def change(writers: Writers, name: str, changes: Sequence[Change]) -> set[bytes]
     return set(failed)
 
 
-def _change_surely(writers: Writers, name: str, changes: Sequence[Change], deadline: float) -> None:
-    """Makes changes without a condition, again where a server died before it said that it has."""
-    while changes:
-        with writers.of(Kind(name, compares=True)) as writer:
-            failed = crossing.change(writer, changes)
-        for status in failed.values():
-            if status != _UNKNOWN or time.monotonic() > deadline:
-                raise Refused(status)
-        changes = [change for change in changes if change[0] in failed]
-        if changes:
-            time.sleep(_WAIT)
-
-
-def _parts(items: Sequence[_Item], size_of: Callable[[_Item], int]) -> Iterator[Sequence[_Item]]:
-    """The items, in lists of bounded length and size."""
+def parts(items: Sequence[_Item], size_of: Callable[[_Item], int]) -> Iterator[Sequence[_Item]]:
+    """The items, in lists of a length and size that are sent at once."""
     if len(items) <= _MOST_ROWS and sum(map(size_of, items)) <= PAGE_BYTES:
         yield items
         return
@@ -87,3 +70,17 @@ def _parts(items: Sequence[_Item], size_of: Callable[[_Item], int]) -> Iterator[
             part, size = [], 0
     if part:
         yield part
+
+
+def _change_surely(writers: Writers, kind: Kind, changes: Sequence[Change]) -> None:
+    """Makes changes without a condition, again where a server died before it said that it has."""
+    while changes:
+        waiting.check()
+        with writers.of(kind) as writer:
+            failed = crossing.change(writer, changes)
+        for status in failed.values():
+            if status != _UNKNOWN:
+                raise Refused(status)
+        changes = [change for change in changes if change[0] in failed]
+        if changes:
+            time.sleep(_WAIT)
