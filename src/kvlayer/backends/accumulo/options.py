@@ -18,6 +18,9 @@ _ADDRESS: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:,/@\[\]]+)(?::(?P<port>\d{1,5}))?(?:/[^\s,@]*)?", re.ASCII
 )
 
+SHARE_OF_DRIVER: Final = 0.9
+"""Of a timeout, what the driver is told, so that it can still say why."""
+
 # The names of kvlayer 0.5, the option that each stands for, and what its unit is divided by.
 _OF_KVLAYER_0_5: Final = {
     "accumulo_max_memory": ("max_memory", 1),
@@ -120,7 +123,7 @@ class AccumuloOptions(msgspec.Struct, frozen=True, kw_only=True):
         https://accumulo.apache.org/docs/2.x/configuration/client-properties
         """
         writer = self._batch_writer()
-        write_timeout = self.timeout if writer["timeout"] is None else writer["timeout"]
+        driver_timeout = self.write_timeout() * SHARE_OF_DRIVER
         properties = {
             "instance.name": self.instance_name,
             "instance.zookeepers": ",".join(self.addresses()) or None,
@@ -130,9 +133,9 @@ class AccumuloOptions(msgspec.Struct, frozen=True, kw_only=True):
             "batch.writer.memory.max": writer["max_memory"],
             "batch.writer.latency.max": _milliseconds(writer["max_latency"]),
             "batch.writer.threads.max": writer["threads"],
-            "batch.writer.timeout.max": _milliseconds(write_timeout),
+            "batch.writer.timeout.max": _milliseconds(driver_timeout),
             "conditional.writer.threads.max": writer["threads"],
-            "conditional.writer.timeout.max": _milliseconds(write_timeout),
+            "conditional.writer.timeout.max": _milliseconds(driver_timeout),
             "batch.scanner.num.query.threads": self.read_threads,
         }
         return {name: str(value) for name, value in properties.items() if value not in (None, "")}

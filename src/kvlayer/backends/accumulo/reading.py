@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from kvlayer.backends.accumulo import crossing
 from kvlayer.backends.accumulo.connecting import Connection
 from kvlayer.backends.accumulo.jvm import java_class
+from kvlayer.backends.accumulo.options import SHARE_OF_DRIVER
 from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS
 
 _Item = TypeVar("_Item")
@@ -97,7 +98,8 @@ def _scanner(connection: Connection, name: str, *, many: bool = False) -> Iterat
     scanner = make(name, java_class("org.apache.accumulo.core.security.Authorizations").EMPTY)
     try:
         scanner.setTimeout(
-            round(connection.options.timeout * 1000), java_class("java.util.concurrent.TimeUnit").MILLISECONDS
+            round(connection.options.timeout * SHARE_OF_DRIVER * 1000),
+            java_class("java.util.concurrent.TimeUnit").MILLISECONDS,
         )
         yield scanner
     finally:
