@@ -87,6 +87,12 @@ def test_throughput_stands_beside_what_was_published(tmp_path: Path) -> None:
     assert "published" not in drawn(tmp_path, runs[1])["throughput"]
 
 
+def test_threads_are_told(tmp_path: Path) -> None:
+    point = msgspec.structs.replace(throughput_point(4, 1.0, 1.0), threads=8)
+    text = drawn(tmp_path, made_run("throughput", [point]))["throughput"]
+    assert "values of 1,000,000 bytes, 8 threads each" in text
+
+
 def test_few_and_many_workers_stand_on_one_axis(tmp_path: Path) -> None:
     points = [throughput_point(workers, 10.0, 20.0) for workers in (1, 2, 4, 100)]
     text = drawn(tmp_path, made_run("throughput", [*points], "sqlite"))["throughput"].split("\n")
@@ -198,7 +204,7 @@ def test_runs_of_the_same_store_are_told_apart(tmp_path: Path) -> None:
     earlier = throughput_run("redis")
     later = msgspec.structs.replace(earlier, when=earlier.when + timedelta(hours=2))
     text = drawn(tmp_path, earlier, later)["throughput"].split("\n")
-    assert {"redis, 2026-11-22 21:30", "redis, 2026-11-22 23:30"} <= set(text)
+    assert {"redis, 2026-11-22 21:30:00", "redis, 2026-11-22 23:30:00"} <= set(text)
     svg = (tmp_path / "throughput.svg").read_text()
     assert {"#d55e00", "#e69f00"} <= {colour.lower() for colour in re.findall(r"stroke: (#\w{6})", svg)}
 
@@ -225,6 +231,16 @@ def test_pictures_say_where_the_figures_come_from(tmp_path: Path) -> None:
     )
     text = drawn(tmp_path, one, elsewhere)["throughput"]
     assert "several machines  ·  several versions  ·  2026-11-22 to 2026-11-23" in text
+
+
+def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    host = msgspec.structs.replace(HOST, processor=r"$\nonsense{ <&> %s")
+    run = msgspec.structs.replace(
+        throughput_run("a_store^2"), environment=msgspec.structs.replace(ENVIRONMENT, host=host)
+    )
+    text = drawn(tmp_path, run)["throughput"]
+    assert "a_store^2" in text
+    assert r"2 × $\nonsense{ &lt;&amp;&gt; %s" in text
 
 
 def test_of_several_rounds_the_middle_one_is_drawn(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "lines.markersize": 5.5,
     "svg.fonttype": "none",  # text stays text: smaller, and it can be searched
     "svg.hashsalt": "kvlayer",
+    "text.parse_math": False,  # names of stores and machines are no formulas
 }
 
 _SAVED: Final[dict[str, dict[str, Any]]] = {
@@ -93,7 +94,7 @@ def labelled(runs: Sequence[Run]) -> list[Labelled]:
     for run in runs:
         label = run.storage_type
         if several[label] > 1:
-            label += f", {run.when:%Y-%m-%d %H:%M}"
+            label += f", {run.when:%Y-%m-%d %H:%M:%S}"
         own = [_STORES[run.storage_type]] if run.storage_type in _STORES else []
         looks = [look for look in (*own, *_OTHERS) if look[0] not in taken]
         colour, marker = (looks or _OTHERS)[0]

@@ -73,7 +73,10 @@ def write_plots(runs: Sequence[Run], folder: Path) -> list[Path]:
 def _throughput(runs: list[Labelled]) -> Iterator[_Named]:
     points = {shown: _points(shown.run, ThroughputPoint) for shown in runs}
     sizes = {point.value_size for found in points.values() for point in found}
+    threads = {point.threads for found in points.values() for point in found}
     heading = f"Throughput by number of workers, values of {_listed(sizes)} bytes"
+    if threads != {1}:
+        heading += f", {_listed(threads)} threads each"
     figure, (read, write) = panels(["read", "write"], heading, columns=2)
     for plot, name in ((read, "read"), (write, "write")):
         workers: set[int] = set()
