@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from kvlayer.backends.base import BackendTable
-from kvlayer.backends.postgres import PostgresBackend, connections, names, sessions
+from kvlayer.backends.postgres import PostgresBackend, connections, names, poolers
 from kvlayer.backends.postgres.sessions import Session
 from kvlayer.errors import BadKey, NoSuchTable, StorageClosed, StorageError
 from servers.postgres import PASSWORD, PostgresServer
@@ -286,7 +286,7 @@ class TestLostConnections:
 class TestSlowServers:
     def test_a_server_that_hangs(self, server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
         """It takes connections, for the operating system does, and answers nothing."""
-        monkeypatch.setattr(sessions, "_GRACE_SECONDS", 0.1)
+        monkeypatch.setattr(poolers, "_GRACE_SECONDS", 0.1)
         with opened(server, statement_timeout=0.2, connect_timeout=2, retry_seconds=0) as backend:
             session = backend._pool.take()
             pid = session.execute(b"SELECT pg_backend_pid()").fetchone()

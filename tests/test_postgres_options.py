@@ -9,7 +9,7 @@ import pytest
 
 import kvlayer
 from kvlayer.backends.postgres import PostgresBackend
-from kvlayer.backends.postgres.options import PostgresOptions, where
+from kvlayer.backends.postgres.options import PostgresOptions, parsed_settings, where
 from kvlayer.config import resolve
 from kvlayer.errors import ConfigurationError
 
@@ -127,6 +127,7 @@ class TestOptions:
             ({"driver": {"user": "me"}}, "username"),
             ({"driver": {"password": SECRET}}, "password"),
             ({"driver": {"target_session_attr": "any"}}, "target_session_attr"),
+            ({"driver": {"options": "-d 3"}}, "options: expected settings of the form '-c name=value'"),
             ({"drivers": {}}, "did you mean 'driver'"),
         ],
     )
@@ -154,6 +155,14 @@ class TestOptions:
     def test_further_session_settings_follow_and_win(self) -> None:
         found = settings(storage_addresses=["db"], driver={"options": "-c lock_timeout=7"})
         assert found["options"].endswith(" -c lock_timeout=7")
+
+    def test_session_settings_are_understood(self) -> None:
+        """As the server reads them; a pooler needs them one by one."""
+        text = r"-c a=1 -cb.c=x\ y\\z  --lock-timeout=3 -c a=2 -c d="
+        assert parsed_settings(text) == {"a": "2", "b.c": "x y\\z", "lock_timeout": "3", "d": ""}
+        for wrong in ("-c a", "a=1", "-c a=1 x", "-c a='1' 2"):
+            with pytest.raises(ValueError, match="-c name=value"):
+                parsed_settings(wrong)
 
     def test_secrets_are_not_shown(self) -> None:
         options = PostgresOptions(storage_addresses=[f"postgresql://:{SECRET}@db"], password=SECRET)

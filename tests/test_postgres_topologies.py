@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 import kvlayer
+from kvlayer.backends.postgres.names import table_name
 from servers.pgbouncer import pgbouncer
 from servers.postgres import PASSWORD, PostgresServer, StandbyServer, shared_server
 
@@ -115,24 +118,54 @@ class TestPoolers:
             thread.join()
         assert failures == []
 
-    def test_settings_of_the_user_are_not_dropped(self, mode: str, pooled: dict[str, Any]) -> None:
-        """Unless the pooler was told to ignore them."""
-        given = {**pooled, "driver": {"options": "-c lock_timeout=7s"}}
-        with kvlayer.client(given, app_name="app", namespace="ns") as kvl:
-            if mode == "ignoring":
-                assert kvl.ping()["lock_timeout"] == "0"
-            else:
-                with pytest.raises(kvlayer.StorageError, match=r"PgBouncer takes no `options`") as raised:
-                    kvl.ping()
-                assert not raised.value.retryable
-                assert "\n" not in str(raised.value)
+    def test_settings_are_in_force(self, pooled: dict[str, Any]) -> None:
+        """Those of options, and those of the user, which win; and no other client's."""
+        mine = r"-c lock_timeout=7s --work-mem=4321kB -c DateStyle=German,\ DMY"
+        with (
+            opened(pooled, statement_timeout=5, driver={"options": mine}) as first,
+            kvlayer.client(pooled, app_name="app", namespace="ns") as second,
+        ):
+            for _ in range(3):
+                assert (first.ping()["statement_timeout"], first.ping()["lock_timeout"]) == ("5s", "7s")
+                assert (second.ping()["statement_timeout"], second.ping()["lock_timeout"]) == ("1min", "20s")
+            query = "SELECT current_setting('work_mem'), current_setting('DateStyle')"
+            pool = cast("Any", first._connected())._pool
+            session = pool.take()
+            found = [session.execute(query.encode()).fetchone()]
+            with session.transaction():
+                found.append(session.execute(query.encode()).fetchone())
+            found.append(tuple(session.ask(query.encode(), ()).get_value(0, at).decode() for at in range(2)))
+            pool.give_back(session)
+            assert found == [("4321kB", "German, DMY")] * 3
+
+    def test_locks_are_waited_for_no_longer_than_asked(self, pooled: dict[str, Any]) -> None:
+        with opened(pooled, lock_timeout=0.05) as kvl, shared_server().connect() as other:
+            kvl.put("t", (("a", 1), b"1"))
+            backend, definition = (
+                cast("Any", kvl._connected()),
+                cast("Any", kvl.table("t")._access._definition),
+            )
+            name = Identifier(backend._schema, table_name(definition.stored))
+            other.execute("BEGIN")
+            other.execute(SQL("LOCK TABLE {}").format(name))
+            operations: list[Callable[[], Any]] = [
+                lambda: kvl.put("t", (("a", 1), b"2")),
+                lambda: kvl.put("t", (("a", 1), b"2"), (("a", 2), b"2")),
+                lambda: list(kvl.scan("t")),
+                lambda: kvl.clear_table("t"),
+            ]
+            for operation in operations:
+                with pytest.raises(kvlayer.StorageError, match="lock_timeout"):
+                    operation()
+            other.execute("ROLLBACK")
+            assert list(kvl.scan("t")) == [(("a", 1), b"1")]
 
     def test_statements_are_prepared_if_the_user_says_so(self, mode: str, pooled: dict[str, Any]) -> None:
         """A session of the pooler keeps their names; shared ones of this PgBouncer would not."""
         prepare = mode == "session"
         with opened(pooled, prepared_statements=prepare, max_connections=1) as kvl:
             use(kvl)
-            assert kvl._connected()._pool._idle[0]._prepare is prepare  # type: ignore[attr-defined]
+            assert cast("Any", kvl._connected())._pool._idle[0]._prepare is prepare
 
     def test_statements_that_a_pooler_mixes_up(self) -> None:
         """What this PgBouncer does where the user wants prepared statements and shared connections."""
@@ -147,6 +180,33 @@ class TestPoolers:
                 second.ping()
             assert not raised.value.retryable
 
+    def test_writers_in_opposite_order_do_not_deadlock(self) -> None:
+        """Rows are locked in the order of their keys by a setting of the session, too."""
+        rows = range(300)
+        with (
+            PostgresServer({"deadlock_timeout": "50ms"}) as server,
+            pgbouncer(server, pool_mode="transaction") as address,
+            opened({**server.config, "storage_addresses": [address]}) as kvl,
+            server.connect() as admin,
+        ):
+
+            def work(number: int) -> None:
+                ordered = rows[:: 1 if number % 2 else -1]
+                for turn in range(15):
+                    kvl.put("t", *((("a", row), b"") for row in ordered))
+                    if turn % 3 == number:
+                        kvl.delete("t", *(("a", row) for row in ordered))
+                        kvl.delete_range("t", (("a", 100), ("a", 200)))
+
+            threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            time.sleep(1.1)  # sessions report once a second
+            count = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'kvlayer'"
+            assert admin.execute(count).fetchone() == (0,)
+
     def test_a_server_that_is_restarted_behind_the_pooler(self) -> None:
         with (
             PostgresServer() as server,
@@ -160,16 +220,6 @@ class TestPoolers:
             server.start()
             kvl.put("t", (("b", 0), b""))
             assert found + [number for name, number in keys if name == "a"] == [*range(2500)]
-
-    def test_settings_come_from_the_role(self) -> None:
-        with PostgresServer() as server:
-            with server.connect() as admin:
-                admin.execute("ALTER ROLE admin SET lock_timeout = '7s'")
-            with (
-                pgbouncer(server, **POOLERS["transaction"]) as address,
-                opened({**server.config, "storage_addresses": [address]}) as kvl,
-            ):
-                assert kvl.ping()["lock_timeout"] == "7s"
 
 
 @pytest.fixture(scope="module")

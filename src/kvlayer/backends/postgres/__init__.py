@@ -2,7 +2,8 @@
 
 - `backend`: the operations of `kvlayer.backends.base.Backend`
 - `options`: what a configuration may say, and the driver's connection settings made of it
-- `sessions`: one connection, also through a pooler; its statements, and how long an answer is waited for
+- `sessions`: one connection, its statements, and how long their answers are waited for
+- `poolers`: opening sessions, also through a pooler such as PgBouncer
 - `connections`: a pool of them for threads
 - `statements`: the SQL of one table
 - `pages`: reading rows so that an answer stays small whatever the size of the values

@@ -24,7 +24,8 @@ from kvlayer.backends.postgres.failures import (
     explain,
     is_missing_table,
 )
-from kvlayer.backends.postgres.sessions import Connector, Session
+from kvlayer.backends.postgres.poolers import Connector
+from kvlayer.backends.postgres.sessions import Session
 from kvlayer.backends.postgres.statements import TableStatements
 from kvlayer.backends.retry import repeating
 from kvlayer.errors import NoSuchTable, StorageError
@@ -81,7 +82,6 @@ class PostgresBackend(Backend):
             self._pool = ConnectionPool(
                 Connector(
                     settings,
-                    users_options=settings["options"] != options.session_settings(),
                     statement_timeout=options.statement_timeout,
                     prepare=options.prepared_statements,
                 ),
@@ -218,7 +218,7 @@ class PostgresBackend(Backend):
                 "database": database,
                 "standby": standby,
                 "durable": "off" not in (fsync, synchronous_commit),
-                "pooled": session.is_pooled(),
+                "pooled": session.is_pooled,
                 "statement_timeout": statement_timeout,
                 "lock_timeout": lock_timeout,
             }

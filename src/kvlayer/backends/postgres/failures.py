@@ -9,7 +9,7 @@ from psycopg import errors
 
 from kvlayer.backends.base import BackendTable
 from kvlayer.backends.postgres.connections import NotConnectedError, PoolExhaustedError
-from kvlayer.backends.postgres.sessions import Session, is_refused_setting
+from kvlayer.backends.postgres.sessions import Session
 from kvlayer.errors import BadKey, KvlayerError, StorageError
 
 
@@ -120,10 +120,6 @@ def explain(error: Exception, where: str, attempts: Attempts) -> KvlayerError:
         return BadKey(f"{subject}: a key or a value is too long{written}")
     if isinstance(error, MaybeDoneError):
         meaning = _Meaning("the connection was lost", True)
-    elif isinstance(error, NotConnectedError) and is_refused_setting(cause):
-        meaning = _Meaning(
-            "a pooler such as PgBouncer takes no `options` of libpq: give them to the role", False
-        )
     elif isinstance(error, NotConnectedError):
         meaning = _Meaning("no connection", _may_come_back(cause))
     elif isinstance(error, PoolExhaustedError):

@@ -43,6 +43,9 @@ _ADDRESS: Final = re.compile(
 )
 
 
+_SETTING: Final = re.compile(r"(?:-c\s*|--)(?P<name>[\w.-]+)=(?P<value>(?:\\.|[^\s\\])*)(?:\s+|$)", re.DOTALL)
+
+
 class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of storage type postgres. Raises ValueError for what can't be or contradicts itself."""
 
@@ -100,7 +103,7 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"driver: {key!r} is no setting of libpq")
         if not self.addresses() and "service" not in self.driver:
             raise ValueError("storage_addresses must name at least one address, or driver a service")
-        _parsed(self._address())
+        parsed_settings(self.connection_settings()["options"])
 
     def __repr__(self) -> str:
         return "PostgresOptions(...)"  # addresses may hold passwords too
@@ -129,10 +132,10 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
         several = "," in str(settings.get("host", ""))
         if several and "target_session_attrs" not in settings:
             settings["target_session_attrs"] = "read-write"  # the one that accepts writes
-        settings["options"] = f"{self.session_settings()} {settings.get('options', '')}".strip()
+        settings["options"] = f"{self._session_settings()} {settings.get('options', '')}".strip()
         return settings
 
-    def session_settings(self) -> str:
+    def _session_settings(self) -> str:
         """The server's settings for this session, as arguments of a command line.
 
         Rows are only ever found by key, so an index scan is right whatever the server's statistics say;
@@ -169,6 +172,20 @@ class PostgresOptions(msgspec.Struct, frozen=True, kw_only=True):
             hosts.append(found["host"].strip("[]"))
             ports.append(found["port"] or DEFAULT_PORT)
         return f"host='{','.join(hosts)}' port={','.join(ports)}" if hosts else ""
+
+
+def parsed_settings(options: str) -> dict[str, str]:
+    """Settings of a session, written as libpq's `options`. Raises ValueError for what isn't of the form
+    `-c name=value`."""
+    settings: dict[str, str] = {}
+    rest = options.strip()
+    while rest:
+        found = _SETTING.match(rest)
+        if found is None:
+            raise ValueError("driver: options: expected settings of the form '-c name=value'")
+        settings[found["name"].replace("-", "_")] = re.sub(r"\\(.)", r"\1", found["value"], flags=re.DOTALL)
+        rest = rest[found.end() :]
+    return settings
 
 
 def options_from_url(url: SplitResult) -> dict[str, Any]:
