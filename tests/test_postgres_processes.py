@@ -64,7 +64,7 @@ def run(count: int, work: Callable[..., None], *arguments: Any) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0] * count
 
 
@@ -134,18 +134,23 @@ def test_killed_in_the_midst_of_batches(
     with opened(*place) as backend, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, for forks of threads
         for turn in range(100):
+            started, start = os.pipe()
             child = os.fork()
             if child == 0:
                 try:
                     with opened(config, app_name) as own:
                         for number in range(10_000):
                             own.put(PLAIN, [(b"%d-%d-%d" % (turn, number, row), b"") for row in range(batch)])
+                            os.write(start, b"!")
                             own.increment(ACCUMULATOR, [(key, 1.0) for key in KEYS])
                 finally:
                     os._exit(1)
-            time.sleep(random.uniform(0.005, 0.06))
+            os.close(start)
+            assert os.read(started, 1) == b"!"  # nothing, if the child ends before it has written
+            time.sleep(random.uniform(0, 0.04))
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+            os.close(started)
             sums = set(backend.increment(ACCUMULATOR, [(key, 0.0) for key in KEYS]))
             assert len(sums) == 1
         pages = backend.scan_keys(PLAIN, b"", None, reverse=False, limit=None)
