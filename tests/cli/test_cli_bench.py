@@ -9,8 +9,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -212,26 +212,26 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-@pytest.fixture
-def at_work(each: Kvlayer) -> Any:
-    """A benchmark whose workers have put values, until it is ended."""
-    before = set(_namespaces(each))
+@contextmanager
+def benchmark_at_work(kvl: Kvlayer) -> Iterator[subprocess.Popen[str]]:
+    """A benchmark whose workers have put values; whatever ends it, its namespace goes."""
+    before = set(_namespaces(kvl))
     words = ("throughput", "--workers", "2", "--value-size", "10KiB", "--duration", "600")
     with subprocess.Popen(
         [*COMMAND, "--config", "kvlayer.yaml", "bench", *words],
-        cwd=each.folder,
-        env=each.environment(),
+        cwd=kvl.folder,
+        env=kvl.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     ) as process:
         try:
-            wait_until(lambda: _has_rows(each, set(_namespaces(each)) - before))
-            yield each, process
+            wait_until(lambda: _has_rows(kvl, set(_namespaces(kvl)) - before))
+            yield process
         finally:
             process.kill()
-    assert set(_namespaces(each)) == before
+    assert set(_namespaces(kvl)) == before
 
 
 def _namespaces(kvl: Kvlayer) -> list[tuple[str, str]]:
@@ -247,26 +247,28 @@ def _has_rows(kvl: Kvlayer, names: set[tuple[str, str]]) -> bool:
 
 
 class TestWhatIsLeft:
-    @pytest.mark.parametrize(
-        ("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-    )
-    def test_by_an_interrupt(self, at_work: Any, sign: signal.Signals, status: int) -> None:
-        _, process = at_work
-        workers = children_of(process.pid)
-        os.killpg(process.pid, sign)
-        output, errors = process.communicate(timeout=120)
-        assert (process.returncode, output) == (status, "")
-        assert errors == ("kvlayer: interrupted\n" if status == 130 else "")
+    def test_by_an_interrupt(self, each: Kvlayer) -> None:
+        assert self.ended(each, signal.SIGINT) == (130, "", "kvlayer: interrupted\n")
+
+    def test_by_a_termination(self, kvl: Kvlayer) -> None:
+        assert self.ended(kvl, signal.SIGTERM) == (143, "", "")
+
+    def ended(self, kvl: Kvlayer, sign: signal.Signals) -> tuple[int, str, str]:
+        """Exit status, output and errors of a benchmark that gets a signal, as all in its terminal do."""
+        with benchmark_at_work(kvl) as process:
+            workers = children_of(process.pid)
+            os.killpg(process.pid, sign)
+            output, errors = process.communicate(timeout=120)
         assert len(workers) == 2
         assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+        return process.returncode, output, errors
 
-    def test_by_a_worker_that_is_killed(self, at_work: Any) -> None:
-        _, process = at_work
-        workers = children_of(process.pid)
-        os.kill(workers[1], signal.SIGKILL)
-        output, errors = process.communicate(timeout=120)
+    def test_by_a_worker_that_is_killed(self, each: Kvlayer) -> None:
+        with benchmark_at_work(each) as process:
+            workers = children_of(process.pid)
+            os.kill(workers[1], signal.SIGKILL)
+            output, errors = process.communicate(timeout=120)
         assert (process.returncode, output) == (3, "")
-        assert re.fullmatch(
-            r"kvlayer: worker 2 of 2 \(process \d+\) failed: it was killed by SIGKILL.*\n", errors
-        )
+        complaint = r"kvlayer: worker \d of 2 \(process \d+\) failed: it was killed by SIGKILL.*\n"
+        assert re.fullmatch(complaint, errors)
         assert not any(Path(f"/proc/{worker}").exists() for worker in workers)

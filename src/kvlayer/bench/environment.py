@@ -22,7 +22,7 @@ _DRIVERS: Final = {
 }
 """Distributions that speak to a store. sqlite3 is a part of Python, and tells its version by `ping`."""
 
-_DURABILITY_OPTIONS: Final = ("synchronous", "n_val", "w", "pw", "dw", "durability")
+_DURABILITY_OPTIONS: Final = ("synchronous", "n_val", "w", "pw", "dw")
 """Options of stores that decide what is lost when. None of them can hold a secret."""
 
 _DURABILITY_FACTS: Final = ("durable", "append_only", "journal_mode", "n_val")
