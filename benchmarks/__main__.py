@@ -30,6 +30,7 @@ Sections (all but the last, unless --only names some):
   dump     what a row costs to dump from a database file
   redis    like sqlite, against redis-py; starts a redis-server for it
   postgres like sqlite, against psycopg; starts a PostgreSQL server for it
+  accumulo like sqlite, against Accumulo's Java client through JPype; starts a cluster for it
   riak     the client's CPU time for a row, on the double of a cluster that the tests have
   copy     copies between stores against the slower side's own bulk rate; starts both servers
   alternatives
@@ -81,6 +82,13 @@ def _riak(options: argparse.Namespace, progress: Progress) -> list[Figure]:
     return riak.measure(options.rows, options.batch_size, options.rounds, progress)
 
 
+def _compared(options: argparse.Namespace, progress: Progress) -> list[Measurement]:
+    from benchmarks.stores import accumulo  # and it does
+
+    workload = Workload.make(options.rows, options.batch_size)
+    return compare(accumulo.COMPARED, workload, options.rounds, progress)
+
+
 def _alternatives(options: argparse.Namespace, progress: Progress) -> list[Standing]:
     from benchmarks.alternatives import groups, measuring  # and they do, too
     from benchmarks.alternatives.rows import Rows
@@ -114,6 +122,7 @@ def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Call
         ],
         "dump": lambda: transfer.measure_dump(options.rows, options.rounds, progress),
         **{store: comparing(store) for store in WITH_SERVER},
+        "accumulo": lambda: [*comparing("accumulo")(), *_compared(options, progress)],
         "riak": lambda: _riak(options, progress),
         "copy": lambda: transfer.measure_copies(options.rows, options.rounds, progress),
         "alternatives": lambda: _alternatives(options, progress),

@@ -13,7 +13,7 @@ from benchmarks.harness import Comparison
 EMBEDDED: Final = ("sqlite", "local")
 """Storage types that run wherever kvlayer does."""
 
-WITH_SERVER: Final = ("redis", "postgres")
+WITH_SERVER: Final = ("redis", "postgres", "accumulo")
 """Storage types that need a driver and a server; it is started for the run."""
 
 

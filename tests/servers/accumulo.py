@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -128,10 +129,27 @@ class AccumuloServer:
         return [*guarded, *java, "org.apache.accumulo.minicluster.MiniAccumuloRunner", "-p", file]
 
 
+@dataclass(frozen=True, slots=True)
+class RunningCluster:
+    """A cluster that is there already, for tests that don't harm it."""
+
+    properties_file: Path
+    """A client properties file, as Accumulo's own tools use it."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of a kvlayer client."""
+        return {"storage_type": "accumulo", "client_properties": str(self.properties_file)}
+
+
 @cache
-def shared_server() -> AccumuloServer:
-    """One for all tests of this process that don't harm it; it ends with the process."""
-    return AccumuloServer()
+def shared_server() -> AccumuloServer | RunningCluster:
+    """One for all tests of this process that don't harm it; it ends with the process.
+
+    The environment variable KVLAYER_TEST_ACCUMULO names the client properties file of another to use.
+    """
+    running = os.environ.get("KVLAYER_TEST_ACCUMULO")
+    return RunningCluster(Path(running).resolve()) if running else AccumuloServer()
 
 
 def _processes_of(groups: set[int]) -> list[int]:
