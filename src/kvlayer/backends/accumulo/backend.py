@@ -242,9 +242,12 @@ class AccumuloBackend(Backend):
         """Whether an operation has failed because the Accumulo table isn't there, as far as can be told."""
         if isinstance(cause, DeadlinePassed):
             return False
-        exists = self._connection.client.tableOperations().exists
+
+        def exists() -> bool:
+            return bool(self._connection.client.tableOperations().exists(name))
+
         try:
-            return not self._connection.do("look up", exists, name, seconds=self._options.connect_timeout)
+            return not self._connection.do("look up", exists, seconds=self._options.connect_timeout)
         except StorageError:
             return False
 
