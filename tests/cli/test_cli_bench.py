@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import kvlayer
@@ -131,12 +132,14 @@ class TestStoresForOneProcess:
 
 class TestTables:
     def test_stand_beside_the_published_figures(self) -> None:
-        points = [throughput_point(25, 300.0, 600.0), throughput_point(30, 1.0, 2.0)]
+        threads = msgspec.structs.replace(throughput_point(5, 10.0, 20.0), threads=10)
+        points = [throughput_point(25, 300.0, 600.0), throughput_point(30, 1.0, 2.0), threads]
         table = table_of(made_run("throughput", [*points], parameters={"stored": 2**30}))
         assert [*table.texts, *table.numbers][2:] == ["read MB/s", "write MB/s", "read then", "write then"]
         assert table.lines == [
             ["25", "redis", "600.0", "300.0", "66.9", "33.8"],
             ["30", "redis", "2.0", "1.0", "", ""],
+            ["5 × 10", "redis", "20.0", "10.0", "93.7", "56.5"],
         ]
         assert any("single EC2 machines of 2014" in remark for remark in table.remarks)
 

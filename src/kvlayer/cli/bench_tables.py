@@ -33,7 +33,10 @@ def table_of(run: Run) -> ResultTable:
 
 def _throughput(run: Run) -> ResultTable:
     points = [point for point in run.points if isinstance(point, ThroughputPoint)]
-    known = {point: published.THROUGHPUT.get((run.storage_type, point.workers)) for point in points}
+    # Where a process is dear, as with a JVM, threads take the place of the processes of then.
+    known = {
+        point: published.THROUGHPUT.get((run.storage_type, point.workers * point.threads)) for point in points
+    }
     compared = any(known.values())
     table = ResultTable(
         ["num_workers", "storage_type"],
