@@ -115,17 +115,19 @@ class AccumuloServer:
             "zooKeeperStartupTime": 120_000,
             "shutdownPort": 0,
             "defaultMemory": "128M",
-            "tserverMemory": "256M",
+            "tserverMemory": "768M",
             "site.rpc.bind.addr": "127.0.0.1",
             **{f"site.{name}": value for name, value in properties.items()},
         }
         file = self.folder / "mini.properties"
         file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        # So short a life is worth neither an optimizing compiler nor a collector with threads.
-        cheap = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={self.folder}/tmp"
+        # So short a life is worth neither an optimizing compiler, nor a collector with threads, nor ZooKeeper's
+        # data on the disk.
+        cheap = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dzookeeper.forceSync=no"
+        options = f"JAVA_TOOL_OPTIONS={cheap} -Djava.io.tmpdir={self.folder}/tmp"
         class_path = ":".join(str(path) for path in [self.folder, *jars.fetch(_JARS.read_text())])
         guarded: list[str | Path] = [sys.executable, Path(__file__).with_name("guarded.py")]
-        java = ["env", f"JAVA_TOOL_OPTIONS={cheap}", "java", "-Xmx64m", "-cp", class_path]
+        java = ["env", options, "java", "-Xmx64m", "-cp", class_path]
         return [*guarded, *java, "org.apache.accumulo.minicluster.MiniAccumuloRunner", "-p", file]
 
 
