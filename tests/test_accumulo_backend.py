@@ -54,13 +54,8 @@ def backend(app_name: str) -> Iterator[AccumuloBackend]:
 def administrator(backend: AccumuloBackend) -> Iterator[Any]:
     """The driver's own client."""
     del backend  # has started Java
-    config = shared_server().config
     builder = jvm.java_class("org.apache.accumulo.core.client.Accumulo").newClient()
-    client = (
-        builder.to(config["instance_name"], ",".join(config["storage_addresses"]))
-        .as_(config["username"], config["password"])
-        .build()
-    )
+    client = builder.from_(str(shared_server().properties_file)).build()
     with closing(client):
         yield client
 
@@ -71,6 +66,13 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Modu
     module: ModuleType = request.param
     monkeypatch.setattr(crossing, "way", lambda: module)
     return module
+
+
+def told() -> dict[str, str]:
+    """What the client properties file of the cluster says."""
+    lines = shared_server().properties_file.read_text().splitlines()
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def name_of(table: BackendTable, app_name: str, namespace: str = "ns") -> str:
@@ -88,6 +90,19 @@ def rows_of(backend: AccumuloBackend, table: BackendTable) -> list[tuple[bytes, 
 def splits_of(administrator: Any, table: BackendTable, app_name: str) -> list[bytes]:
     name = name_of(table, app_name)
     return sorted(bytes(split.copyBytes()) for split in administrator.tableOperations().listSplits(name))
+
+
+def keep_large_value(backend: AccumuloBackend, table: BackendTable, size: int) -> None:
+    backend.create_tables([table])
+    value = random.Random(size).randbytes(size)
+    backend.put(table, [(b"large", value), (b"small", b"1")])
+    assert backend.get(table, [b"large"]) == [value]
+    assert rows_of(backend, table) == [(b"large", value), (b"small", b"1")]
+    assert keys_of(backend, table) == [b"large", b"small"]
+    if table is PLAIN:
+        assert not backend.compare_and_put(table, b"large", b"other", b"")
+        assert backend.compare_and_put(table, b"large", value, value[::-1])
+        assert backend.get(table, [b"large"]) == [value[::-1]]
 
 
 @pytest.mark.usefixtures("way")
@@ -114,18 +129,8 @@ class TestRows:
         assert backend.get(table, asked[:2]) == [expected[b"\xff\xff"], None]
 
     @pytest.mark.parametrize("table", [PLAIN, FAST], ids=lambda table: table.name)
-    @pytest.mark.parametrize("size", [5_000_000, 50_000_000])
-    def test_large_values(self, backend: AccumuloBackend, table: BackendTable, size: int) -> None:
-        backend.create_tables([table])
-        value = random.Random(size).randbytes(size)
-        backend.put(table, [(b"large", value), (b"small", b"1")])
-        assert backend.get(table, [b"large"]) == [value]
-        assert rows_of(backend, table) == [(b"large", value), (b"small", b"1")]
-        assert keys_of(backend, table) == [b"large", b"small"]
-        if table is PLAIN:
-            assert not backend.compare_and_put(table, b"large", b"other", b"")
-            assert backend.compare_and_put(table, b"large", value, value[::-1])
-            assert backend.get(table, [b"large"]) == [value[::-1]]
+    def test_large_values(self, backend: AccumuloBackend, table: BackendTable) -> None:
+        keep_large_value(backend, table, 5_000_000)
 
     def test_answers_stay_small(self, backend: AccumuloBackend) -> None:
         backend.create_tables([PLAIN])
@@ -146,7 +151,11 @@ class TestRows:
         assert backend.increment(COUNTER, deltas[::-1]) == [2 * delta for _, delta in deltas[::-1]]
 
 
-class TestManyRows:
+class TestMuch:
+    @pytest.mark.parametrize("table", [PLAIN, FAST], ids=lambda table: table.name)
+    def test_very_large_values(self, backend: AccumuloBackend, table: BackendTable) -> None:
+        keep_large_value(backend, table, 50_000_000)
+
     def test_a_hundred_thousand(self, backend: AccumuloBackend) -> None:
         table = BackendTable("many", incarnation="1", options={"splits": [b"025", b"05", b"075"]})
         backend.create_tables([table])
@@ -456,7 +465,7 @@ class TestConnecting:
         assert isinstance(refused.value.__cause__, Exception)
         assert not refused.value.retryable
         assert "wr0ng" not in str(refused.value)
-        assert shared_server().config["password"] not in str(refused.value)
+        assert told()["auth.token"] not in str(refused.value)
 
     @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid"])
     def test_where_no_one_listens(self, address: str) -> None:
@@ -466,21 +475,16 @@ class TestConnecting:
         assert refused.value.retryable
 
     def test_a_client_properties_file(self, tmp_path: Path, app_name: str) -> None:
-        config = shared_server().config
+        password = told()["auth.token"]
         file = tmp_path / "accumulo-client.properties"
-        file.write_text(
-            "# as Accumulo's own tools have it\n"
-            f"instance.name={config['instance_name']}\n"
-            f"instance.zookeepers={','.join(config['storage_addresses'])}\n"
-            f"auth.type=password\nauth.principal={config['username']}\nauth.token={config['password']}\n"
-        )
+        file.write_text("# as Accumulo's own tools have it\n" + shared_server().properties_file.read_text())
         given = {"storage_type": "accumulo", "client_properties": str(file), "namespace": "ns"}
         with kvlayer.client({**given, "app_name": app_name}) as kvl:
             facts = kvl.ping()
-            assert facts["instance"] == config["instance_name"]
-            assert facts["user"] == config["username"]
+            assert facts["instance"] == told()["instance.name"]
+            assert facts["user"] == told()["auth.principal"]
             assert facts["tablet_servers"] >= 1
-            assert config["password"] not in str(facts)
+            assert password not in str(facts)
         with (
             pytest.raises(StorageError),
             kvlayer.client({**given, "app_name": "a", "password": "wr0ng"}) as kvl,

@@ -41,7 +41,7 @@ def test_import_is_light_and_loads_no_driver() -> None:
 
 def test_what_resembles_no_name_is_not_shown() -> None:
     with pytest.raises(
-        kvlayer.ConfigurationError, match=r"^unknown storage type; known here: local, .*sqlite"
+        kvlayer.ConfigurationError, match=r"^unknown storage type; known here: accumulo, local, .*sqlite"
     ):
         kvlayer.client({"storage_type": "redis://user:secret@host"})
 
@@ -101,7 +101,7 @@ def test_broken_plug_in_harms_only_who_asks_for_it(
     _install(tmp_path, "broken = broken_backend:Broken", broken_backend=source)
     monkeypatch.syspath_prepend(tmp_path)
     assert kvlayer.client("local://", app_name="test_registry").tables() == []
-    with pytest.raises(kvlayer.ConfigurationError, match="unknown storage type; known here: broken"):
+    with pytest.raises(kvlayer.ConfigurationError, match="unknown storage type; known here: accumulo, broken"):
         kvlayer.client({"storage_type": "nothing"})
     with pytest.raises(kvlayer.ConfigurationError, match=reason):
         kvlayer.client({"storage_type": "broken"})

@@ -18,7 +18,8 @@ _MISSING: Final = frozenset(
 _SECURITY: Final = _CLIENT + "AccumuloSecurityException"
 _REJECTED: Final = _CLIENT + "MutationsRejectedException"
 _OFFLINE: Final = _CLIENT + "TableOfflineException"
-_TIMED_OUT: Final = _CLIENT + "TimedOutException"
+_TIMED_OUT: Final = "TimedOutException"  # the end of several names
+_OF_NETWORKS: Final = ("java.io.", "java.net.", "org.apache.thrift.transport.", "org.apache.zookeeper.")
 _CODES_OF_MISSING: Final = frozenset({"TABLE_DOESNT_EXIST", "NAMESPACE_DOESNT_EXIST"})
 
 _A_PART: Final = ". A part of this call may have been done"
@@ -95,13 +96,14 @@ def _meaning(error: Exception) -> _Meaning:
             return _Meaning(f"{text} ({code})", retryable)
     names = {_class_name(cause) for cause in causes}
     reason = _reason(causes[-1])
-    if _TIMED_OUT in names:
+    if any(name.endswith(_TIMED_OUT) for name in names):
         return _Meaning(f"no tablet server answered in time{reason}", True)
     if _OFFLINE in names:
         return _Meaning(f"the table is offline{reason}", True)
     if "java.lang.OutOfMemoryError" in names:
         return _Meaning("the Java heap is too small: give -Xmx in jvm_options", False)
-    return _Meaning(f"the servers or the driver failed{reason}", _REJECTED in names)
+    transient = _REJECTED in names or any(name.startswith(_OF_NETWORKS) for name in names)
+    return _Meaning(f"the servers or the driver failed{reason}", transient)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
