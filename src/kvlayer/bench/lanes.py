@@ -79,7 +79,7 @@ class Begin:
 
 @dataclass(frozen=True)
 class Connected:
-    """Of a process: the store answers, and the tables are there."""
+    """Of a process: the store answers."""
 
 
 @dataclass(frozen=True)

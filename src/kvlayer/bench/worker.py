@@ -48,7 +48,8 @@ class _Worker:
     def start(self, order: Order) -> None:
         self._order = order
         self._client = kvlayer.client(order.config)
-        self._client.setup_namespace(order.tables.key_types, order.tables.value_types)
+        if order.tables.key_types:
+            self._client.setup_namespace(order.tables.key_types, order.tables.value_types)
         self._client.ping()
         self.meeting = Meeting(order.threads, self._send)
         self._send(Connected())

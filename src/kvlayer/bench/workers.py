@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import kvlayer
 from kvlayer.bench.errors import BenchError, WorkerFailed
 from kvlayer.bench.lanes import (
     Arrived,
@@ -41,6 +41,9 @@ _END_SECONDS: Final = 10.0
 """In which a worker that has closed its connection has to end."""
 
 _PROGRESS_SECONDS: Final = 0.1
+
+_LAST_WORDS: Final = 2000
+"""Bytes that are told of what a worker has written."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,8 @@ def run_workers(
 ) -> list[Any]:
     """Runs a task in `workers` processes of `threads` threads each; the results, in the order of lanes.
 
-    Each process has a client of its own, made from `config`, and makes `tables` where they aren't there.
-    `progress` is called in this thread, at most ten times a second.
+    Each process has a client of its own, made from `config`. `tables` are made before, where they aren't
+    there. `progress` is called in this thread, at most ten times a second.
 
     Raises WorkerFailed as soon as one of them raises an error, dies, or does not reach the store in
     `start_seconds`. Whatever happens, none of them is left when this returns.
@@ -82,12 +85,26 @@ def run_workers(
     if workers < 1 or threads < 1:
         raise BenchError(f"{workers} workers of {threads} threads: there must be at least 1 of each")
 
+    missing = Tables() if tables is None else _make(tables, config)
+
     def order(number: int) -> Order:
         lanes = workers * threads
-        return Order(task, arguments, config, tables or Tables(), threads, number * threads, lanes)
+        return Order(task, arguments, config, missing, threads, number * threads, lanes)
 
     with _Crew(workers, threads, order, start_seconds, progress) as crew:
         return crew.work()
+
+
+def _make(tables: Tables, config: Mapping[str, Any]) -> Tables:
+    """Makes tables; those that are left to the processes, since they share nothing, are returned.
+
+    A process that is killed while it makes one could have the last word, after whoever cleans up.
+    """
+    with kvlayer.client(config) as client:
+        if not client.capabilities.concurrent_processes:
+            return tables
+        client.setup_namespace(tables.key_types, tables.value_types)
+        return Tables()
 
 
 class _Crew:
@@ -111,19 +128,15 @@ class _Crew:
         self._phase_began = self._told_at = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="kvlayer-bench-")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            for process in self._processes:
-                process.kill()
-            for process in self._processes:
-                process.release()
-        finally:
-            self._folder.cleanup()
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.release()
 
     def work(self) -> list[Any]:
         """The results of all lanes."""
@@ -140,7 +153,7 @@ class _Crew:
         starting = sum(not process.is_connected for process in self._processes)
         free = _STARTING_PER_CORE * (os.cpu_count() or 1) - starting
         for number in range(len(self._processes), min(self._workers, len(self._processes) + free)):
-            self._processes.append(_Process(number, Path(self._folder.name)))
+            self._processes.append(_Process(number))
             self._processes[-1].send(self._order(number))
 
     def _take(self, process: _Process) -> None:
@@ -210,7 +223,7 @@ class _Crew:
 class _Process:
     """One worker process, as its starter sees it."""
 
-    def __init__(self, number: int, folder: Path) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
         self.began = time.monotonic()
         self.is_connected = False
@@ -219,10 +232,10 @@ class _Process:
         self.operations = 0
         self.size = 0
         self.results: list[Any] = []
-        self._output = folder / str(number)
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `release`
         self.connection, its = Pipe()
-        with its, self._output.open("wb") as output:
-            self._process = _launch(its, output.fileno())
+        with its:
+            self._process = _launch(its, self._output.fileno())
 
     @property
     def pid(self) -> int:
@@ -263,7 +276,9 @@ class _Process:
 
     def last_words(self) -> str:
         """The end of what it wrote on its standard output and error."""
-        return self._output.read_text(errors="replace")[-2000:].strip()
+        descriptor = self._output.fileno()
+        begin = max(0, os.fstat(descriptor).st_size - _LAST_WORDS)
+        return os.pread(descriptor, _LAST_WORDS, begin).decode(errors="replace").strip()
 
     def kill(self) -> None:
         """Ends the process and whatever it has started."""
@@ -275,6 +290,7 @@ class _Process:
         """Waits for the process that was killed, and frees what belongs to it."""
         self._process.wait()
         self.connection.close()
+        self._output.close()
 
 
 def _launch(its: Connection[Any, Any], output: int) -> subprocess.Popen[bytes]:
