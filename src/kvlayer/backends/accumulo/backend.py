@@ -25,6 +25,8 @@ _Result = TypeVar("_Result")
 _Item = TypeVar("_Item")
 
 _MAX_KEY_BYTES: Final = 2**20  # by the constraint that Accumulo puts on each table
+# A tablet server needs some ten times a value as heap, and ends when it has not enough.
+_MAX_VALUE_BYTES: Final = 64 * 2**20
 _ATTEMPTS: Final = 3
 
 
@@ -44,6 +46,7 @@ class AccumuloBackend(Backend):
         atomic_increment_batch=False,
         fork_safe=False,
         max_key_bytes=_MAX_KEY_BYTES,
+        max_value_bytes=_MAX_VALUE_BYTES,
         table_options=making.TABLE_OPTIONS,
     )
 
