@@ -214,9 +214,9 @@ def test_a_server_restarted_under_load_loses_nothing(server: RedisServer, kvl: k
         time.sleep(0.4)
         ended.set()
         for number, future in enumerate(puts, start=1):
-            first = ROWS + 100_000 * number
+            first, batches = ROWS + 100_000 * number, future.result()
             rows = [key[0] for key in kvl.scan_keys("t", ((first,), (first + 99_999,)))]
-            assert rows == list(range(first, first + 10 * future.result()))
+            assert rows == list(range(first, first + 10 * batches))
         counted = [future.result() for future in increments]
         at_least = sum(done for done, _ in counted)
         values = [value for _, value in kvl.get("n", ("a",), ("b",))]

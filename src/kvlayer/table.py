@@ -284,7 +284,7 @@ def _first_found(
     all_plain: list[Key] = []
     parts = definition.key_parts(keys, all_encoded, all_plain)
     found = backend.get_in_parts(definition.stored, islice(parts, PAGE_ROWS // PART_ROWS))
-    deque(parts, maxlen=0)  # the keys of further pages
+    deque(parts, maxlen=0)  # checks the keys of further pages too
     return all_encoded, all_plain, found
 
 
