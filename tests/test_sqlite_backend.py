@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -274,6 +273,35 @@ class TestRemovingManyRows:
         assert scanned(backend, table=other) == [(b"a", b"1")]
 
 
+class TestCursors:
+    def test_none_outlives_the_use_of_its_connection(
+        self, backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It would reset a statement in the midst of another thread's use of it, which then fails."""
+        answers: list[object] = []
+        read = connections.ConnectionPool.read
+
+        def noting(pool: connections.ConnectionPool, action: Any, **options: Any) -> Any:
+            answers.append(read(pool, action, **options))
+            return answers[-1]
+
+        monkeypatch.setattr(connections.ConnectionPool, "read", noting)
+        backend.put(PLAIN, [(b"a", b"1")])
+        backend.put(PLAIN, [(b"a", b"1"), (b"b", b"2")])
+        backend.get(PLAIN, [b"a"])
+        backend.increment(COUNTER, [(b"a", 1)])
+        backend.increment(COUNTER, [(b"a", 1), (b"b", 1)])
+        backend.compare_and_put(PLAIN, b"a", b"1", b"3")
+        backend.delete(PLAIN, [b"a"])
+        backend.delete(PLAIN, [b"a", b"b"])
+        backend.delete_range(PLAIN, b"a", None)
+        backend.delete_range(PLAIN, b"a", b"b")
+        backend.clear(PLAIN)
+        backend.drop_namespace()
+        assert len(answers) == 12
+        assert not [answer for answer in answers if isinstance(answer, sqlite3.Cursor)]
+
+
 class TestNumbers:
     def test_ints_of_any_size(self, backend: SQLiteBackend) -> None:
         assert backend.increment(COUNTER, [(b"a", 2**63), (b"b", -5), (b"zero", 0)]) == [2**63, -5, 0]
@@ -287,7 +315,7 @@ class TestNumbers:
     @pytest.mark.parametrize("edge", [0, 10**16, 10**17, 2**53, 2**63, 10**18, 10**40])
     def test_one_counter_where_sqlite_may_add_or_may_not(self, backend: SQLiteBackend, edge: int) -> None:
         numbers = [sign * (edge + offset) for sign in (1, -1) for offset in (-1, 0, 1)]
-        for before, delta in itertools.product(numbers, numbers):
+        for before, delta in product(numbers, numbers):
             backend.put(COUNTER, [(b"a", b"%d" % before)])
             assert backend.increment(COUNTER, [(b"a", delta)]) == [before + delta]
             assert backend.get(COUNTER, [b"a"]) == [b"%d" % (before + delta)]

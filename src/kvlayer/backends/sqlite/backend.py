@@ -132,11 +132,10 @@ class SQLiteBackend(Backend):
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         """Writes rows in one transaction."""
         if len(rows) == 1:
-            self._execute("put", table, lambda connection, sql: connection.execute(sql.put, rows[0]))
-            return
-        # Neighbours share a page, and each page is then written once.
-        ordered = sorted(rows, key=itemgetter(0))
-        self._write_table("put", table, lambda connection, sql: connection.executemany(sql.put, ordered))
+            self._execute("put", table, lambda sql: sql.put, rows[0])
+        else:
+            # Neighbours share a page, and each page is then written once.
+            self._execute_many("put", table, lambda sql: sql.put, sorted(rows, key=itemgetter(0)))
 
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
         """The values of keys, in their order; of the first so many, where those pass `PAGE_BYTES`."""
@@ -145,12 +144,9 @@ class SQLiteBackend(Backend):
     def delete(self, table: BackendTable, keys: list[bytes]) -> None:
         """Removes keys in one transaction."""
         if len(keys) == 1:
-            self._execute("delete", table, lambda connection, sql: connection.execute(sql.delete, keys))
-            return
-        ordered = [(key,) for key in sorted(keys)]
-        self._write_table(
-            "delete", table, lambda connection, sql: connection.executemany(sql.delete, ordered)
-        )
+            self._execute("delete", table, lambda sql: sql.delete, keys)
+        else:
+            self._execute_many("delete", table, lambda sql: sql.delete, [(key,) for key in sorted(keys)])
 
     def scan(
         self, table: BackendTable, start: bytes, stop: bytes | None, *, reverse: bool, limit: int | None
@@ -166,17 +162,14 @@ class SQLiteBackend(Backend):
 
     def delete_range(self, table: BackendTable, start: bytes, stop: bytes | None) -> None:
         """Removes a range in one transaction, however many rows it holds."""
-
-        def delete(connection: sqlite3.Connection, sql: TableStatements) -> object:
-            if stop is None:
-                return connection.execute(sql.delete_from, (start,))
-            return connection.execute(sql.delete_range, (start, stop))
-
-        self._execute("delete_range", table, delete)
+        if stop is None:
+            self._execute("delete_range", table, lambda sql: sql.delete_from, (start,))
+        else:
+            self._execute("delete_range", table, lambda sql: sql.delete_range, (start, stop))
 
     def clear(self, table: BackendTable) -> None:
         """Removes all rows in one transaction; SQLite frees whole pages and looks at no row."""
-        self._execute("clear", table, lambda connection, sql: connection.execute(sql.clear))
+        self._execute("clear", table, lambda sql: sql.clear, ())
 
     def increment(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[Any]:
         """Adds in one transaction; in Python, for SQL would turn large ints into floats, except to one
@@ -289,9 +282,34 @@ class SQLiteBackend(Backend):
     def _write_table(self, operation: str, table: BackendTable, action: _TableAction[T]) -> T:
         return self._on_table(self._pool.write, operation, table, action)
 
-    def _execute(self, operation: str, table: BackendTable, action: _TableAction[object]) -> None:
-        """Writes by an action that executes one statement."""
-        self._on_table(self._pool.write_at_once, operation, table, action)
+    def _execute(
+        self,
+        operation: str,
+        table: BackendTable,
+        text: Callable[[TableStatements], str],
+        parameters: Sequence[bytes],
+    ) -> None:
+        """Writes by one statement."""
+
+        def execute(connection: sqlite3.Connection, sql: TableStatements) -> None:
+            # No cursor may outlive this: when it goes, it resets a statement that the next user shares.
+            connection.execute(text(sql), parameters)
+
+        self._on_table(self._pool.write_at_once, operation, table, execute)
+
+    def _execute_many(
+        self,
+        operation: str,
+        table: BackendTable,
+        text: Callable[[TableStatements], str],
+        parameters: Sequence[Sequence[bytes]],
+    ) -> None:
+        """Writes by one statement, executed with each of the parameters, in one transaction."""
+
+        def execute(connection: sqlite3.Connection, sql: TableStatements) -> None:
+            connection.executemany(text(sql), parameters)
+
+        self._write_table(operation, table, execute)
 
     def _on_table(
         self,
