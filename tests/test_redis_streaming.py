@@ -176,6 +176,22 @@ def test_commands_are_packed_as_the_driver_does(words: list[Any]) -> None:
         assert b"".join(Packer.pack(name, *words)) == b"".join(driver.pack(name, *words))
 
 
+def test_long_words_are_sent_as_they_are() -> None:
+    driver = PythonRespSerializer(6000, Encoder("utf-8", "surrogatepass", False).encode)
+    long, longer = b"a" * 65_536, b"b" * 1_000_000
+    commands: list[list[Any]] = [
+        [long],
+        [b"", longer],
+        [long, b"x", longer, longer],
+        [b"a" * 65_535, 7, long, ""],
+    ]
+    for words in commands:
+        packed = Packer.pack("HSET", *words)
+        assert b"".join(packed) == b"".join(driver.pack("HSET", *words))
+        alone = [piece for piece in packed if piece is long or piece is longer]
+        assert alone == [word for word in words if word in (long, longer)]
+
+
 @pytest.mark.parametrize("word", [None, True, [b"a"], object()])
 def test_what_is_no_part_of_a_command(word: object) -> None:
     with pytest.raises(redis.DataError, match=type(word).__name__):

@@ -17,6 +17,7 @@ from kvlayer.backends.redis.packing import Packer
 from kvlayer.errors import ConfigurationError
 
 _HEALTH_CHECK_SECONDS: Final = 30
+_READ_BYTES: Final = 262_144  # at a time; the driver's 65,536 make a value of 1 MiB twice as dear
 _OF_SENTINEL: Final = frozenset({"sentinel_kwargs", "min_other_sentinels", "force_master_ip"})
 
 
@@ -104,6 +105,7 @@ def _arguments(options: RedisOptions) -> dict[str, Any]:
     """What all connections are made with."""
     return {
         "health_check_interval": _HEALTH_CHECK_SECONDS,
+        "socket_read_size": _READ_BYTES,
         **{key: value for key, value in options.driver.items() if key not in _OF_SENTINEL},
         "username": options.username,
         "password": options.password,

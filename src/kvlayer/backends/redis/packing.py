@@ -11,6 +11,8 @@ from typing import Any, Final
 import redis
 
 _LONGEST_KEPT: Final = 8192
+_SENT_ALONE: Final = 65_536
+"""Bytes of a word from which on copying it costs more than sending it by itself."""
 
 
 class _Headers(dict[int, bytes]):
@@ -35,17 +37,26 @@ class Packer:
 
     @staticmethod
     def pack(*words: Any) -> list[bytes]:
-        """One command, of bytes, str and numbers. A first word of type str may be several, such as
-        "CONFIG GET", as the driver writes them. Raises redis.DataError for another type."""
+        """One command, of bytes, str and numbers, in the pieces to send. A first word of type str may be
+        several, such as "CONFIG GET", as the driver writes them. Raises redis.DataError for another type."""
         if type(words[0]) is str:
             words = (*words[0].encode().split(), *words[1:])
         if {*map(type, words)} != {bytes}:
             words = tuple([word if type(word) is bytes else _word(word) for word in words])
+        lengths = [*map(len, words)]
         pieces = [b"\r\n"] * (2 * len(words) + 1)
-        pieces[:-1:2] = map(_header, map(len, words))
+        pieces[:-1:2] = map(_header, lengths)
         pieces[1::2] = words
         pieces[0] = b"*%d%b" % (len(words), pieces[0])
-        return [b"".join(pieces)]
+        if max(lengths) < _SENT_ALONE:
+            return [b"".join(pieces)]
+        chunks: list[bytes] = []
+        first = 0
+        for place, length in enumerate(lengths):
+            if length >= _SENT_ALONE:
+                chunks += (b"".join(pieces[first : 2 * place + 1]), words[place])
+                first = 2 * place + 2
+        return [*chunks, b"".join(pieces[first:])]
 
 
 def _word(word: object) -> bytes:

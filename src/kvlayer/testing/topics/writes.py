@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import kvlayer
+from kvlayer.backends.base import PAGE_ROWS
 from kvlayer.testing.rules import rule
 
 BAD_PAIRS: list[Any] = [
@@ -106,6 +107,15 @@ class TestPut:
             with pytest.raises(kvlayer.BadKey):
                 kvl.delete("t", ("a",), bad)  # type: ignore[arg-type]
         assert list(kvl.scan("t")) == [(("a",), b"1")]
+
+    @rule("S6")
+    def test_a_bad_row_behind_many_good_ones(self, kvl: kvlayer.Client) -> None:
+        good: list[Any] = [((n,), b"") for n in range(2 * PAGE_ROWS)]
+        with pytest.raises(kvlayer.BadKey):
+            kvl.put("n", *good, (("a",), b""))
+        with pytest.raises(kvlayer.BadKey):
+            kvl.put("n", *good, ((-1,), None))
+        assert list(kvl.scan_keys("n")) == []
 
     @rule("S6")
     def test_put_many_writes_nothing_of_the_bad_batch(self, kvl: kvlayer.Client) -> None:
