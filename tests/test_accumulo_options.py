@@ -56,7 +56,7 @@ class TestOptions:
 
     @pytest.mark.parametrize("name", ["storage_addresses", "instance_name", "username", "password"])
     def test_what_is_missing_is_named(self, name: str) -> None:
-        given = {key: value for key, value in LOGIN.items() if key != name}
+        given: dict[str, Any] = {key: value for key, value in LOGIN.items() if key != name}
         with pytest.raises(ConfigurationError, match=name):
             resolved({"storage_type": "accumulo", **given})
         AccumuloOptions(**given, client_properties="accumulo-client.properties")
