@@ -7,41 +7,30 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from kvlayer.backends.accumulo import AccumuloBackend
+from accumulo_tables import ACCUMULATOR, COUNTER, PLAIN, opened
 from kvlayer.backends.accumulo.layout import Layout
-from kvlayer.backends.base import BackendTable
 from servers.accumulo import shared_server
 
-PLAIN = BackendTable("plain", incarnation="1")
-COUNTER = BackendTable("counter", kind="counter", incarnation="1")
-ACCUMULATOR = BackendTable("accumulator", kind="accumulator", incarnation="1")
 TABLES = [PLAIN, COUNTER, ACCUMULATOR]
 
 KEYS = [b"%03d" % number for number in range(20)]
 PROCESSES, TURNS = 8, 25
 
 
-@contextmanager
-def opened(config: dict[str, Any], app_name: str) -> Iterator[AccumuloBackend]:
-    options = {key: value for key, value in config.items() if key != "storage_type"}
-    with closing(AccumuloBackend(AccumuloBackend.Options(**options), app_name, "ns")) as backend:
-        yield backend
-
-
 @pytest.fixture
 def place() -> Iterator[tuple[dict[str, Any], str]]:
-    """The arguments of `opened`, for a namespace of three empty tables."""
+    """A configuration and the app name of a namespace of three empty tables."""
     config = shared_server().config
     app_name = f"kvlayer-test-{uuid.uuid4().hex[:12]}"
-    with opened(config, app_name) as backend:
+    with opened(app_name, config=config) as backend:
         backend.create_tables(TABLES)
     yield config, app_name
-    with opened(config, app_name) as backend:
+    with opened(app_name, config=config) as backend:
         backend.drop_namespace()
 
 
@@ -50,7 +39,7 @@ def compacting(app_name: str) -> Iterator[list[str]]:
     """Has the tables flushed and compacted over and over; how often is the length of the list."""
     ended = threading.Event()
     done: list[str] = []
-    with opened(shared_server().config, app_name) as backend:
+    with opened(app_name) as backend:
         operations = backend._connection.client.tableOperations()
 
         def work() -> None:
@@ -85,7 +74,7 @@ def _count(number: int, config: dict[str, Any], app_name: str) -> None:
     """Adds to the hot key and to some others, and now and then deletes a key of its own and begins again."""
     random.seed(number)
     own = b"own %d" % number
-    with opened(config, app_name) as backend:
+    with opened(app_name, config=config) as backend:
         for turn in range(TURNS):
             some = random.sample(KEYS, 5)
             backend.increment(COUNTER, [(b"hot", 1), *((key, 2**70) for key in some)])
@@ -103,7 +92,7 @@ def test_counters_are_exact_while_tables_are_compacted(place: tuple[dict[str, An
     with compacting(place[1]) as compactions:
         run(PROCESSES, _count, *place)
     assert len(compactions) > len(TABLES)
-    with opened(*place) as backend:
+    with opened(place[1]) as backend:
         assert backend.get(COUNTER, [b"hot"]) == [b"%d" % (PROCESSES * TURNS)]
         assert backend.get(PLAIN, [b"hot"]) == [b"%d" % (PROCESSES * TURNS)]
         assert backend.get(ACCUMULATOR, [b"hot"]) == [repr(PROCESSES * TURNS * 0.5).encode()]
@@ -115,7 +104,7 @@ def test_counters_are_exact_while_tables_are_compacted(place: tuple[dict[str, An
 
 def _answer(number: int, config: dict[str, Any], app_name: str, turns: int) -> None:
     """Two of these take turns: each waits for the other's row, and writes the next one."""
-    with opened(config, app_name) as backend:
+    with opened(app_name, config=config) as backend:
         for turn in range(number, turns, 2):
             while turn > 0 and backend.get(PLAIN, [b"turn"]) != [b"%d" % (turn - 1)]:
                 pass
@@ -130,5 +119,5 @@ def _answer(number: int, config: dict[str, Any], app_name: str, turns: int) -> N
 
 def test_two_clients_see_at_once_what_the_other_wrote(place: tuple[dict[str, Any], str]) -> None:
     run(2, _answer, *place, 40)
-    with opened(*place) as backend:
+    with opened(place[1]) as backend:
         assert backend.get(PLAIN, [b"turn"]) == [b"39"]

@@ -6,30 +6,19 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
+import jpype
 import pytest
 
-from kvlayer.backends.accumulo import AccumuloBackend, waiting
+from accumulo_tables import COUNTER, FAST, PLAIN, opened, rows_of
+from kvlayer.backends.accumulo import waiting
 from kvlayer.backends.base import BackendTable
 from kvlayer.errors import StorageError
-from servers.accumulo import PROMPT_RECOVERY, AccumuloServer, shared_server
-
-PLAIN = BackendTable("plain", incarnation="1")
-FAST = BackendTable("fast", incarnation="1", options={"compare_and_put": False})
-COUNTER = BackendTable("counter", kind="counter", incarnation="1")
-TABLES = [PLAIN, FAST, COUNTER]
+from servers.accumulo import PROMPT_RECOVERY, AccumuloServer
 
 PATIENCE = 240  # seconds for a cluster to recover on a busy machine
-
-
-@contextmanager
-def opened(config: dict[str, Any], app_name: str, **options: Any) -> Iterator[AccumuloBackend]:
-    given = {key: value for key, value in config.items() if key != "storage_type"}
-    with closing(AccumuloBackend(AccumuloBackend.Options(**{**given, **options}), app_name, "ns")) as backend:
-        yield backend
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +32,8 @@ def fragile() -> Iterator[AccumuloServer]:
 def app_name(fragile: AccumuloServer) -> str:
     """Of a namespace with the three tables."""
     name = f"kvlayer-test-{uuid.uuid4().hex[:12]}"
-    with opened(fragile.config, name) as backend:
-        backend.create_tables(TABLES)
+    with opened(name, config=fragile.config) as backend:
+        backend.create_tables([PLAIN, FAST, COUNTER])
     return name
 
 
@@ -59,10 +48,6 @@ def repeated(call: Callable[[], Any]) -> Any:
                 raise
 
 
-def all_of(backend: AccumuloBackend, table: BackendTable) -> list[tuple[bytes, bytes]]:
-    return [row for page in backend.scan(table, b"", None, reverse=False, limit=None) for row in page]
-
-
 @pytest.mark.parametrize("table", [PLAIN, FAST], ids=lambda table: table.name)
 def test_a_tablet_server_is_killed_during_puts(
     fragile: AccumuloServer, app_name: str, table: BackendTable
@@ -71,7 +56,7 @@ def test_a_tablet_server_is_killed_during_puts(
     batches = [[(b"%03d %03d" % (batch, row), b"%d" % batch) for row in range(100)] for batch in range(60)]
     begun, failures = threading.Event(), []
 
-    with opened(fragile.config, app_name, timeout=PATIENCE) as backend:
+    with opened(app_name, config=fragile.config, timeout=PATIENCE) as backend:
 
         def write() -> None:
             for number, batch in enumerate(batches):
@@ -90,13 +75,13 @@ def test_a_tablet_server_is_killed_during_puts(
         fragile.start_tablet_server()
         thread.join()
         assert not failures
-        assert repeated(lambda: all_of(backend, table)) == [row for batch in batches for row in batch]
+        assert repeated(lambda: rows_of(backend, table)) == [row for batch in batches for row in batch]
 
 
 def test_a_tablet_server_is_killed_during_a_scan(fragile: AccumuloServer, app_name: str) -> None:
     """The scan goes on where it was, once the tablets are served again."""
     rows = [(b"%05d" % number, b"%d" % number) for number in range(5000)]
-    with opened(fragile.config, app_name, timeout=PATIENCE) as backend:
+    with opened(app_name, config=fragile.config, timeout=PATIENCE) as backend:
         backend.put(PLAIN, rows)
         pages = backend.scan(PLAIN, b"", None, reverse=False, limit=None)
         seen = next(pages)
@@ -111,7 +96,7 @@ def test_a_tablet_server_is_killed_while_clients_count(fragile: AccumuloServer, 
     """What was acknowledged is counted; what failed may be counted once, and is never counted twice."""
     acknowledged, uncertain = [0], [0]
     begun = threading.Event()
-    with opened(fragile.config, app_name, timeout=PATIENCE) as backend:
+    with opened(app_name, config=fragile.config, timeout=PATIENCE) as backend:
 
         def count() -> None:
             for number in range(100):
@@ -129,7 +114,7 @@ def test_a_tablet_server_is_killed_while_clients_count(fragile: AccumuloServer, 
         fragile.kill_tablet_server()
         fragile.start_tablet_server()
         thread.join()
-        [(_, found)] = repeated(lambda: all_of(backend, COUNTER))
+        [(_, found)] = repeated(lambda: rows_of(backend, COUNTER))
     assert acknowledged[0] <= int(found) <= acknowledged[0] + uncertain[0]
 
 
@@ -137,8 +122,8 @@ def test_without_a_tablet_server(fragile: AccumuloServer, app_name: str) -> None
     """Every call fails within its timeout, and works again later, on the same client."""
     rows = [(b"%03d" % number, b"1") for number in range(10)]
     with (
-        opened(fragile.config, app_name, timeout=3, admin_timeout=5) as hasty,
-        opened(fragile.config, app_name, timeout=PATIENCE) as patient,
+        opened(app_name, config=fragile.config, timeout=3, admin_timeout=5) as hasty,
+        opened(app_name, config=fragile.config, timeout=PATIENCE) as patient,
     ):
         for backend in (hasty, patient):
             backend.put(PLAIN, rows)
@@ -151,7 +136,7 @@ def test_without_a_tablet_server(fragile: AccumuloServer, app_name: str) -> None
                 lambda: hasty.put(FAST, [(b"a", b"2")]),
                 lambda: hasty.get(PLAIN, [b"001"]),
                 lambda: hasty.get(PLAIN, [key for key, _ in rows]),
-                lambda: all_of(hasty, PLAIN),
+                lambda: rows_of(hasty, PLAIN),
                 lambda: hasty.increment(COUNTER, [(b"n", 1)]),
                 lambda: hasty.compare_and_put(PLAIN, b"001", b"1", b"2"),
                 lambda: hasty.delete(FAST, [b"a"]),
@@ -164,11 +149,11 @@ def test_without_a_tablet_server(fragile: AccumuloServer, app_name: str) -> None
                     call()
                 assert failed.value.retryable, failed.value
                 assert failed.value.__cause__ is not None
-            with pytest.raises(StorageError), opened(fragile.config, app_name, connect_timeout=3):
+            with pytest.raises(StorageError), opened(app_name, config=fragile.config, connect_timeout=3):
                 pass
         finally:
             fragile.start_tablet_server()
-        assert dict(repeated(lambda: all_of(patient, PLAIN))).keys() >= {b"005", b"009"}
+        assert dict(repeated(lambda: rows_of(patient, PLAIN))).keys() >= {b"005", b"009"}
         for backend in (hasty, patient):
             repeated(partial(backend.put, FAST, [(b"b", b"3")]))
             assert repeated(partial(backend.get, FAST, [b"b"])) == [b"3"]
@@ -179,7 +164,7 @@ class TestWaiting:
 
     @pytest.fixture(autouse=True)
     def _java(self) -> None:
-        with opened(shared_server().config, "app"):
+        with opened("app"):
             pass
 
     def test_what_a_call_returns_or_raises(self) -> None:
@@ -212,8 +197,6 @@ class TestWaiting:
         assert steps
 
     def test_a_call_that_waits_in_java_is_woken(self) -> None:
-        import jpype
-
         ended = threading.Event()
 
         def sleep() -> None:
