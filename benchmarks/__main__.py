@@ -6,13 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
 from benchmarks import batch_sizes, endurance, memory, report, small_range, transfer
-from benchmarks.harness import Figure, Measurement, Progress, Standing, compare
+from benchmarks.harness import Figure, Grid, Measurement, Progress, Standing, compare
 from benchmarks.report import Results
 from benchmarks.stores import EMBEDDED, WITH_SERVER, comparison
 from benchmarks.workload import Workload
@@ -36,6 +37,10 @@ Sections (all but the last, unless --only names some):
   alternatives
            what people would use instead, among those whose rows are equally safe: diskcache, sqlitedict,
            shelve, py-key-value-aio, opendal, dicts, plain drivers row by row (needs their packages)
+  throughput
+           25 to 100 workers that put, then read back, values of 1 MiB, on redis, postgres and accumulo
+  rates    all operations by batch size, on each store
+  ycsb     the workloads of YCSB with four clients, on each store but local
   endurance
            memory and pace while ten million rows are written, scanned and copied; takes a quarter of an hour
 
@@ -101,6 +106,15 @@ def _alternatives(options: argparse.Namespace, progress: Progress) -> list[Stand
     ]
 
 
+def _side_by_side(name: str, options: argparse.Namespace, progress: Progress) -> list[Grid]:
+    from benchmarks import side_by_side as sides  # and it does as well
+
+    runs, grid = getattr(sides, f"{name}_of_stores")(options.seconds, progress)
+    if options.markdown is not None:
+        sides.draw(runs, options.markdown.with_suffix(""))
+    return [grid]
+
+
 def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Callable[[], Results]]:
     """What each section runs, in the order in which they run."""
 
@@ -126,9 +140,12 @@ def _sections(options: argparse.Namespace, progress: Progress) -> dict[str, Call
         "riak": lambda: _riak(options, progress),
         "copy": lambda: transfer.measure_copies(options.rows, options.rounds, progress),
         "alternatives": lambda: _alternatives(options, progress),
+        **{name: partial(_side_by_side, name, options, progress) for name in _SIDE_BY_SIDE},
         "endurance": lambda: endurance.measure(options.endurance_rows, progress),
     }
 
+
+_SIDE_BY_SIDE: Final = ("throughput", "rates", "ycsb")
 
 _SECTIONS: Final = (
     *EMBEDDED,
@@ -141,6 +158,7 @@ _SECTIONS: Final = (
     "riak",
     "copy",
     "alternatives",
+    *_SIDE_BY_SIDE,
 )
 
 _MOST_ALTERNATIVE_ROWS: Final = 10_000  # some of them take a millisecond for a row
@@ -168,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--rounds", 3, "each begins with fresh tables; the best one counts (default: %(default)s)"),
         ("--range-rows", small_range.ROWS, "rows in the table of section range (default: %(default)s)"),
         ("--memory-rows", memory.ROWS, "rows in the table of section memory (default: %(default)s)"),
+        ("--seconds", 5, "of each measurement of throughput and ycsb (default: %(default)s)"),
         ("--endurance-rows", endurance.ROWS, "rows of section endurance (default: %(default)s)"),
     )
     parser.add_argument(
@@ -185,7 +204,8 @@ def _parser() -> argparse.ArgumentParser:
         "--markdown",
         type=Path,
         metavar="FILE",
-        help="write each section's table between its two markers in this document",
+        help="write each section's table between its two markers in this document, and plots into the folder"
+        " of the same name",
     )
     return parser
 

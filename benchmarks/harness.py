@@ -169,6 +169,15 @@ class Standing:
         return self.store_us[operation] / self.kvlayer_us[operation] if self.ratios else None
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of figures that compare stores, where no ratio says it all."""
+
+    title: str
+    columns: tuple[str, ...]
+    lines: list[tuple[str, ...]]
+
+
 def compare(
     comparison: Comparison,
     workload: Workload,

@@ -16,14 +16,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness import Figure, Measurement, Standing
+from benchmarks.harness import Figure, Grid, Measurement, Standing
 
-Result: TypeAlias = Measurement | Figure | Standing
+Result: TypeAlias = Measurement | Figure | Standing | Grid
 
-Results: TypeAlias = Sequence[Measurement] | Sequence[Figure] | Sequence[Standing]
+Results: TypeAlias = Sequence[Measurement] | Sequence[Figure] | Sequence[Standing] | Sequence[Grid]
 """The results of one section; all are of one kind."""
 
-_LEFT: Final = frozenset({"what", "operation", "also", "store", "order"})
+_LEFT: Final = frozenset({"what", "operation", "also", "store", "order", "storage_type", "workload"})
 """Columns of words; all others hold numbers."""
 
 _COMPARED: Final = ("put", "get", "delete", "increment", "scan", "range")
@@ -96,7 +96,7 @@ def as_json(facts: Mapping[str, Any], sections: Mapping[str, Results]) -> str:
 
 
 def _with_verdict(result: Result) -> dict[str, Any]:
-    if isinstance(result, Standing):
+    if isinstance(result, (Standing, Grid)):
         return asdict(result)
     derived = {"ratio": result.ratio} if isinstance(result, Measurement) else {}
     return {**asdict(result), **derived, "met": result.met}
@@ -140,7 +140,9 @@ def rewrite(document: Path, blocks: Mapping[str, str]) -> None:
 
 def tabulate(results: Results) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The columns and the cells of a table of results, without columns that tell nothing."""
-    rows = [_cells(result) for result in results]
+    if isinstance(results[0], Grid):
+        return tuple(results[0].columns), [tuple(line) for line in results[0].lines]
+    rows = [_cells(result) for result in results if not isinstance(result, Grid)]
     columns = [column for column in rows[0] if _tells_something(column, [row[column] for row in rows])]
     return tuple(columns), [tuple(row[column] for column in columns) for row in rows]
 
@@ -161,13 +163,15 @@ def _heading(results: Results) -> str:
 
 def _title(part: Results) -> str:
     """What tells a section's table from its others; empty where there is only one."""
+    if isinstance(part[0], Grid):
+        return part[0].title
     if not isinstance(part[0], Standing):
         return ""
     rows = f"batches of {part[0].batch_size:,} rows" if part[0].batch_size > 1 else "row by row"
     return f"{part[0].durability}; {rows}"
 
 
-def _cells(result: Result) -> dict[str, str]:
+def _cells(result: Measurement | Figure | Standing) -> dict[str, str]:
     if isinstance(result, Figure):
         return {
             "what": result.subject,
