@@ -154,6 +154,8 @@ class Table:
             _require(backend, "atomic_increment" if values.value_type is COUNTER else "accumulate")
             keys, amounts = definition.unzip(deltas)
             encoded = definition.encode_keys(keys)
+            if len(encoded) == 1:
+                return backend.increment(definition.stored, [(encoded[0], values.delta(amounts[0]))])
             totals: dict[bytes, Any] = {}
             for key, amount in zip(encoded, map(values.delta, amounts), strict=True):
                 totals[key] = totals[key] + amount if key in totals else amount

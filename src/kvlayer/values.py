@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from kvlayer.backends.base import BackendTable, Kind
@@ -169,10 +170,15 @@ def add(
     This is the one place where backends that add in Python do so. Raises BadKey where the sum
     leaves the counter's range, SerializationError where the stored bytes are no number.
     """
-    codec = ValueCodec(_TALLIES[table.kind], table.name)
+    codec = _tally_codec(table.kind, table.name)
     total = (0 if stored is None else codec.decode(stored)) + delta
     check_range(table.name, total, counter_range)
     return total, codec.encode(total)
+
+
+@lru_cache(maxsize=1000)
+def _tally_codec(kind: Kind, table: str) -> ValueCodec:
+    return ValueCodec(_TALLIES[kind], table)
 
 
 def check_range(table: str, number: Any, counter_range: tuple[int, int] | None) -> None:
