@@ -101,7 +101,9 @@ def test_broken_plug_in_harms_only_who_asks_for_it(
     _install(tmp_path, "broken = broken_backend:Broken", broken_backend=source)
     monkeypatch.syspath_prepend(tmp_path)
     assert kvlayer.client("local://", app_name="test_registry").tables() == []
-    with pytest.raises(kvlayer.ConfigurationError, match="unknown storage type; known here: accumulo, broken"):
+    with pytest.raises(
+        kvlayer.ConfigurationError, match="unknown storage type; known here: accumulo, broken"
+    ):
         kvlayer.client({"storage_type": "nothing"})
     with pytest.raises(kvlayer.ConfigurationError, match=reason):
         kvlayer.client({"storage_type": "broken"})
