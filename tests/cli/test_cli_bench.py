@@ -143,6 +143,12 @@ class TestTables:
         ]
         assert any("single EC2 machines of 2014" in remark for remark in table.remarks)
 
+    @pytest.mark.parametrize(("target", "start"), [(None, "actual"), (1500.0, "intended")])
+    def test_say_from_when_latencies_count(self, target: float | None, start: str) -> None:
+        (remark,) = table_of(made_run("ycsb", [], parameters={"target": target})).remarks
+        assert f"latency from the {start} start" in remark
+        assert ("1,500 operations/s" in remark) == (target is not None)
+
     def test_leave_blank_what_was_not_measured(self) -> None:
         parameters = {"batch_sizes": [1, 10], "value_sizes": [100]}
         table = table_of(made_run("rows", [rows_point("put", 10, 1234.0)], parameters=parameters))

@@ -105,6 +105,12 @@ def _ycsb(run: Run) -> ResultTable:
                 ]
             )
         table.remarks.extend(_what_went_wrong(point))
+    target = run.parameters.get("target")
+    table.remarks.append(
+        "run: latency from the actual start; what would have waited behind a slow operation is not in it"
+        if target is None
+        else f"run: latency from the intended start, at {target:,.12g} operations/s of all workers together"
+    )
     return table
 
 
