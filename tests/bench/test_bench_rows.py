@@ -44,8 +44,11 @@ class Forgetful(LocalBackend):
         return [*found[:-1], None] if table.name == "rows" else found
 
 
-backends.register("without-counters", f"{__name__}:{WithoutCounters.__name__}")
-backends.register("forgetful", f"{__name__}:{Forgetful.__name__}")
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backends of this module, for as long as a test of it runs."""
+    for name, backend in (("without-counters", WithoutCounters), ("forgetful", Forgetful)):
+        monkeypatch.setitem(backends._targets, name, f"{__name__}:{backend.__name__}")
 
 
 @pytest.fixture
