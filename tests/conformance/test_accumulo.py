@@ -10,6 +10,6 @@ from servers.accumulo import shared_server
 @pytest.fixture(scope="session")
 def kvlayer_store() -> Store:
     # A process that uses Accumulo starts a Java virtual machine, which takes seconds of a processor; when a
-    # test has eight start at once, each needs patience.
+    # test has several start at once, each needs patience.
     config = {**shared_server().config, "connect_timeout": 150, "timeout": 150}
-    return Store(config, kills=5, workers=8, examples=10)
+    return Store(config, kills=3, workers=4, examples=10)
