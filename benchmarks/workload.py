@@ -48,7 +48,7 @@ class Workload:
         random_ = random.Random(_SEED)
         pairs = [(key, random_.randbytes(VALUE_BYTES)) for key in _distinct_keys(rows, random_)]
         keys = [key for key, _ in pairs]
-        to_get, to_delete = random_.sample(keys, rows), random_.sample(keys, rows)
+        to_get, to_delete = _made_anew(random_.sample(keys, rows)), _made_anew(random_.sample(keys, rows))
         encode = KeyCodec(KEY_TYPES, "benchmark").encode_many
         return cls(
             rows,
@@ -65,6 +65,12 @@ class Workload:
 def _distinct_keys(count: int, random_: random.Random) -> list[Key]:
     numbers = random_.sample(range(12_000_000), count)
     return [("".join(random_.choices(_LETTERS, k=random_.randint(4, 16))), number) for number in numbers]
+
+
+def _made_anew(keys: list[Key]) -> list[Key]:
+    """Equal keys that lie in memory in the order of their use, as the encoded ones do, and as those that a
+    program has just received. To fetch each from another place takes as long as to encode it."""
+    return [(str(name.encode(), "utf-8"), int(str(number))) for name, number in keys]
 
 
 def in_batches(items: list[Any], size: int) -> list[list[Any]]:
