@@ -52,7 +52,7 @@ machine was busy: run again.
 
 _EXAMPLES: Final = """\
 examples:
-  python -m benchmarks                                         all of it; some twenty minutes
+  python -m benchmarks                                         all of it; some forty minutes
   python -m benchmarks --only sqlite --only local              two sections
   python -m benchmarks --only sqlite --rows 20000 --rounds 1   a first look
   python -m benchmarks --markdown docs/performance.md          write the figures into the document
