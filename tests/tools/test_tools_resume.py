@@ -47,6 +47,14 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
     monkeypatch.setattr(RawTable, "put", put_or_stop)
 
 
+def stop_copy(source: kvlayer.Client, target: kvlayer.Client, pages: int, **options: Any) -> None:
+    """A copy that fails when it has written so many pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(patch, pages)
+        with pytest.raises(Stopped):
+            tools.copy(source, target, **options)
+
+
 def count_written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The rows of each page that is written from now on."""
     put = RawTable.put
@@ -94,10 +102,7 @@ def test_an_interrupted_copy_goes_on(memory: Memory, pages: int, save_interval: 
 def test_a_resumed_copy_starts_tables_that_are_new(memory: Memory) -> None:
     source, target = memory(), memory()
     many(source, 2500, "b")
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 1)
-        with pytest.raises(Stopped):
-            tools.copy(source, target)
+    stop_copy(source, target, 1)
     many(source, 10, "a")
     tools.copy(source, target, resume=True, verify=True)
 
@@ -105,10 +110,7 @@ def test_a_resumed_copy_starts_tables_that_are_new(memory: Memory) -> None:
 def test_resuming_from_another_source(memory: Memory) -> None:
     source, target = memory(), memory()
     many(source, 2500)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 1)
-        with pytest.raises(Stopped):
-            tools.copy(source, target)
+    stop_copy(source, target, 1)
     other = memory()
     many(other, 2500)
     with pytest.raises(tools.TransferError, match="not by a copy from this table"):
@@ -124,10 +126,7 @@ def test_resuming_when_the_target_was_cleared(memory: Memory) -> None:
     """Rows that are no more there are copied again."""
     source, target = memory(), memory()
     many(source, 6000)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 4)
-        with pytest.raises(Stopped):
-            tools.copy(source, target)
+    stop_copy(source, target, 4)
     target.clear_table("many")
     tools.copy(source, target, resume=True, verify=True)
 
@@ -136,10 +135,7 @@ def test_resuming_when_the_source_has_changed(memory: Memory) -> None:
     """What changed behind the copy's back is found by comparing."""
     source, target = memory(), memory()
     many(source, 6000)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 3)
-        with pytest.raises(Stopped):
-            tools.copy(source, target, jobs=1)
+    stop_copy(source, target, 3, jobs=1)
     source.put("many", ((0,), b"changed"), ((-1,), b"new"), ((5999,), b"changed, still to come"))
     source.delete("many", (1,))
     with pytest.raises(tools.Differing, match="3 of 6001 keys differ") as caught:
@@ -155,10 +151,7 @@ def test_resuming_when_the_source_has_changed(memory: Memory) -> None:
 def test_an_unreadable_note(memory: Memory) -> None:
     source, target = memory(), memory()
     many(source, 2500)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 1)
-        with pytest.raises(Stopped):
-            tools.copy(source, target)
+    stop_copy(source, target, 1)
     note = catalog.read_note(target._connected(), "many")
     assert note is not None
     catalog.replace_note(target._connected(), "many", {**note, "ranges": [["0", None]]})
@@ -173,10 +166,7 @@ def test_an_unreadable_note(memory: Memory) -> None:
 def test_a_table_that_others_use_meanwhile(memory: Memory) -> None:
     source, target = memory(), memory()
     many(source, 2500)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 1)
-        with pytest.raises(Stopped):
-            tools.copy(source, target)
+    stop_copy(source, target, 1)
     target.setup_namespace({"many": (int,)})
     assert 0 < len(list(target.scan("many"))) < 2500
     (info,) = target.tables()
@@ -319,10 +309,7 @@ def test_without_compare_and_put(memory: Memory, monkeypatch: pytest.MonkeyPatch
     weaker = type(present)(**{**fields, "compare_and_put": False})
     monkeypatch.setattr(backend, "capabilities", weaker, raising=False)
     monkeypatch.setattr(backend, "compare_and_put", None)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 2)
-        with pytest.raises(Stopped):
-            tools.copy(source, target)
+    stop_copy(source, target, 2)
     with pytest.raises(tools.TransferError, match="is incomplete"):
         tools.copy(source, target)
     tools.copy(source, target, resume=True, verify=True)

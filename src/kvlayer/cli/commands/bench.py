@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +18,6 @@ from kvlayer.cli.terminal import is_terminal, say
 
 if TYPE_CHECKING:
     from kvlayer.bench.results import Kind, Point
-    from kvlayer.bench.store import BenchStore
     from kvlayer.bench.workers import Progress
 
 _NAMESPACE: Final = """\
@@ -212,12 +211,7 @@ def _throughput(arguments: argparse.Namespace) -> int:
     share = options.share(max(options.workers))
     say(f"each thread keeps {share} values at most in the store, and overwrites its oldest ones then")
     length = None if options.values else options.duration
-
-    def measure(store: BenchStore, report: Callable[[Progress], None] | None) -> list[Point]:
-        start = arguments.start_timeout
-        return list(throughput.measure(store, options, start_seconds=start, progress=report))
-
-    return _run(arguments, "throughput", options, measure, length)
+    return _run(arguments, "throughput", throughput.measure, options, length)
 
 
 def _rows(arguments: argparse.Namespace) -> int:
@@ -230,11 +224,7 @@ def _rows(arguments: argparse.Namespace) -> int:
         rows=arguments.rows,
         stored=arguments.stored,
     )
-
-    def measure(store: BenchStore, report: Callable[[Progress], None] | None) -> list[Point]:
-        return [*rows.measure(store, options, start_seconds=arguments.start_timeout, progress=report)]
-
-    return _run(arguments, "rows", options, measure, options.duration)
+    return _run(arguments, "rows", rows.measure, options, options.duration)
 
 
 def _ycsb(arguments: argparse.Namespace) -> int:
@@ -251,22 +241,18 @@ def _ycsb(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         threads=arguments.threads,
     )
-
-    def measure(store: BenchStore, report: Callable[[Progress], None] | None) -> list[Point]:
-        return list(ycsb.measure(store, options, start_seconds=arguments.start_timeout, progress=report))
-
     length = None if options.operations else options.duration
-    return _run(arguments, "ycsb", options, measure, length)
+    return _run(arguments, "ycsb", ycsb.measure, options, length)
 
 
 def _run(
     arguments: argparse.Namespace,
     kind: Kind,
+    measure: Callable[..., Iterable[Point]],
     options: Any,
-    measure: Callable[[BenchStore, Callable[[Progress], None] | None], list[Point]],
     phase_seconds: float | None,
 ) -> int:
-    """Measures, and gives the results wherever they were asked for."""
+    """Measures by the `measure` of that kind, and gives the results wherever they were asked for."""
     from datetime import UTC, datetime
 
     import msgspec
@@ -280,7 +266,7 @@ def _run(
         bench_store(chosen(arguments), app_name=arguments.app_name, namespace=arguments.namespace) as store,
         _progress(phase_seconds) as report,
     ):
-        points = measure(store, report)
+        points = list(measure(store, options, start_seconds=arguments.start_timeout, progress=report))
     run = Run(
         kind=kind,
         storage_type=store.storage_type,
