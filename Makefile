@@ -48,8 +48,17 @@ $(VENV)/.made:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@touch $@
 
-# One stamp for each dependency group; made anew when pyproject.toml changes.
-$(VENV)/.%: pyproject.toml | $(VENV)/.made
+# Tests and benchmarks want the accelerator, and so a C compiler and Python's headers; users need neither.
+$(VENV)/.compiler: | $(VENV)/.made
+	@{ command -v cc >/dev/null && $(BIN)/python -c 'import os, sys, sysconfig; \
+	    sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'; } \
+	  || { echo "installing gcc and python3-dev"; apt-get -qq update && apt-get -qq install -y gcc python3-dev; }
+	@touch $@
+
+$(VENV)/.dev $(VENV)/.bench: | $(VENV)/.compiler
+
+# One stamp for each dependency group; made anew when pyproject.toml or what is compiled changes.
+$(VENV)/.%: pyproject.toml setup.py src/kvlayer/_key_accelerator.c | $(VENV)/.made
 	@echo "installing the $* environment"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group $*
 	@touch $@

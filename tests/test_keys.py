@@ -11,6 +11,7 @@ from uuid import UUID, SafeUUID, uuid4
 
 import pytest
 
+from key_codecs import way  # noqa: F401 - used by all tests
 from kvlayer._key_parts import PART_TYPES, decode_uuid
 from kvlayer.errors import BadKey, ConfigurationError, SerializationError
 from kvlayer.keys import MAX_PARTS, KeyCodec, schema, type_names, types_named

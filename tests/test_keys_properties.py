@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from key_codecs import way  # noqa: F401 - used by all tests
 from kvlayer._key_parts import PlainCodec
 from kvlayer.errors import BadKey, SerializationError
 from kvlayer.keys import Key, KeyCodec

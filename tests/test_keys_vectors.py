@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from key_codecs import way  # noqa: F401 - used by all tests
 from kvlayer._key_parts import PlainCodec
 from kvlayer.keys import FORMAT_VERSION, Key, KeyCodec, types_named
 

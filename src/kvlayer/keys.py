@@ -1,26 +1,47 @@
 """Key tuples ↔ bytes that sort the same: the schema of a table's keys, and its codec.
 
-The format is recorded in docs/key-format.md, version `FORMAT_VERSION`.
+The format is recorded in docs/key-format.md, version `FORMAT_VERSION`. There are two ways to the same
+bytes: `_key_accelerator.c`, where it could be compiled, and Python made for the schema (`_key_compiler.py`).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
-from kvlayer._key_compiler import Encode, EncodeMany, compiled
+from kvlayer._key_compiler import CompiledFunctions, Encode, EncodeMany, compiled
 from kvlayer._key_parts import PART_TYPES, Key, PlainCodec
 from kvlayer.errors import ConfigurationError, SerializationError
 
-__all__ = ["FORMAT_VERSION", "MAX_PARTS", "Key", "KeyCodec", "schema", "type_names", "types_named"]
+try:
+    from kvlayer import _key_accelerator
+except ImportError:
+    _ACCELERATOR_FOUND = False
+else:
+    _ACCELERATOR_FOUND = True
+
+__all__ = [
+    "ACCELERATED",
+    "FORMAT_VERSION",
+    "MAX_PARTS",
+    "Key",
+    "KeyCodec",
+    "schema",
+    "type_names",
+    "types_named",
+]
 
 FORMAT_VERSION: Final = 1
 """The version of the key format, kept in the catalogue."""
 
 MAX_PARTS: Final = 64
 """Most parts of a key."""
+
+ACCELERATED: bool = _ACCELERATOR_FOUND and not os.environ.get("KVLAYER_PURE_PYTHON")
+"""Whether codecs made from now on work in C; the environment's `KVLAYER_PURE_PYTHON=1` says no."""
 
 _ALLOWED: Final = "str, int, uuid.UUID, bytes, float"
 
@@ -93,8 +114,14 @@ class KeyCodec:
         self.types = schema(types, table)
         self.table = table
         self._plain = PlainCodec(self.types, table)
-        functions = compiled(self.types)(self._plain.encode, self._plain.decode)
-        self.encode, self.encode_many, self.decode, self.decode_many = functions
+        functions: CompiledFunctions | _key_accelerator.KeyFunctions
+        if ACCELERATED:
+            letters = "".join(name[0] for name in type_names(self.types))
+            functions = _key_accelerator.KeyFunctions(letters, self._plain.encode, self._plain.decode)
+        else:
+            functions = compiled(self.types)(self._plain.encode, self._plain.decode)
+        self.encode, self.encode_many = functions.encode, functions.encode_many
+        self.decode, self.decode_many = functions.decode, functions.decode_many
 
     def encode_plain(self, keys: Sequence[Any]) -> tuple[list[bytes], Sequence[Key]]:
         """As `encode_many`; besides, the keys with parts of subclasses as their plain types."""
