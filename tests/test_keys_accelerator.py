@@ -36,7 +36,7 @@ class Text(str):
 def functions(types: tuple[type, ...] = TYPES) -> KeyFunctions:
     plain = PlainCodec(types, "t")
     letters = "".join(name[0] for name in keys.type_names(types))
-    return KeyFunctions(letters, plain.encode, plain.decode)
+    return KeyFunctions(letters, plain.encode, plain.encode_prefix, plain.decode)
 
 
 def test_it_was_built() -> None:
@@ -135,7 +135,7 @@ def test_a_list_that_changes_meanwhile_is_noticed() -> None:
 @pytest.mark.parametrize("parts", ["", "x", "sx", "s" * 65, "s\0"])
 def test_parts_are_checked(parts: str) -> None:
     with pytest.raises(ValueError, match="parts are 1 to 64"):
-        KeyFunctions(parts, repr, repr)  # type: ignore[arg-type]
+        KeyFunctions(parts, repr, repr, repr)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,8 @@ def test_nothing_leaks() -> None:
             short = good[: at * 4]
             refused(SerializationError, lambda short=short: codec.decode_many([good, short]))  # type: ignore[misc]
         refused(BadKey, lambda: codec.encode(("\ud800", *key[1:])))
+        assert good.startswith(codec.encode_prefix(key[:-1]))
+        refused(BadKey, lambda: codec.encode_prefix((*key, 1)))
         for long in ("x" * 1000, "\0" * 1000):
             codec.decode(codec.encode((long, *key[1:])))
 
@@ -199,7 +201,7 @@ def test_a_cycle_with_its_table_is_collected() -> None:
             return key
 
     owner = Owner()
-    owner.functions = KeyFunctions("s", owner.check, owner.check)
+    owner.functions = KeyFunctions("s", owner.check, owner.check, owner.check)
     gone = weakref.ref(owner)
     del owner
     gc.collect()

@@ -31,6 +31,7 @@ typedef struct {
     PyObject_HEAD
     State *state; /* lives as long as the type, which keeps its module alive */
     PyObject *checked_encode;
+    PyObject *checked_encode_prefix;
     PyObject *checked_decode;
     Py_ssize_t count;
     char parts[MOST_PARTS]; /* 's'tr, 'i'nt, 'u'uid, 'b'ytes, 'f'loat */
@@ -243,16 +244,14 @@ encode_part(State *state, Buffer *buffer, char type, PyObject *part, int last)
     }
 }
 
-/* The bytes of a key, by `encode_odd` if anything is odd about it. */
+/* The bytes of the parts of a tuple, by `encode_odd` if anything is odd about them. */
 static PyObject *
-encode_key(KeyFunctions *self, PyObject *key, PyObject *encode_odd)
+encode_parts(KeyFunctions *self, PyObject *key, PyObject *encode_odd)
 {
-    if (!PyTuple_CheckExact(key) || PyTuple_GET_SIZE(key) != self->count)
-        return PyObject_CallOneArg(encode_odd, key);
     Buffer buffer;
     Outcome outcome = FOUND;
     buffer_begin(&buffer);
-    for (Py_ssize_t at = 0; at < self->count && outcome == FOUND; at++)
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(key) && outcome == FOUND; at++)
         outcome = encode_part(self->state, &buffer, self->parts[at], PyTuple_GET_ITEM(key, at),
                               at == self->count - 1);
     PyObject *encoded = NULL;
@@ -260,6 +259,14 @@ encode_key(KeyFunctions *self, PyObject *key, PyObject *encode_odd)
         encoded = PyBytes_FromStringAndSize((char *)buffer.data, buffer.size);
     buffer_end(&buffer);
     return outcome == ODD ? PyObject_CallOneArg(encode_odd, key) : encoded;
+}
+
+static PyObject *
+encode_key(KeyFunctions *self, PyObject *key, PyObject *encode_odd)
+{
+    if (!PyTuple_CheckExact(key) || PyTuple_GET_SIZE(key) != self->count)
+        return PyObject_CallOneArg(encode_odd, key);
+    return encode_parts(self, key, encode_odd);
 }
 
 /* The str or bytes part at the start of the data, which ends at a terminator unless it is the last. */
@@ -406,6 +413,14 @@ KeyFunctions_encode(KeyFunctions *self, PyObject *const *args, Py_ssize_t count)
 }
 
 static PyObject *
+KeyFunctions_encode_prefix(KeyFunctions *self, PyObject *key)
+{
+    if (!PyTuple_CheckExact(key) || PyTuple_GET_SIZE(key) > self->count)
+        return PyObject_CallOneArg(self->checked_encode_prefix, key);
+    return encode_parts(self, key, self->checked_encode_prefix);
+}
+
+static PyObject *
 KeyFunctions_decode(KeyFunctions *self, PyObject *stored)
 {
     return decode_key(self, stored);
@@ -466,8 +481,9 @@ KeyFunctions_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(keyword
 {
     const char *parts;
     Py_ssize_t count;
-    PyObject *checked_encode, *checked_decode;
-    if (!PyArg_ParseTuple(args, "s#OO:KeyFunctions", &parts, &count, &checked_encode, &checked_decode))
+    PyObject *checked_encode, *checked_encode_prefix, *checked_decode;
+    if (!PyArg_ParseTuple(args, "s#OOO:KeyFunctions", &parts, &count, &checked_encode,
+                          &checked_encode_prefix, &checked_decode))
         return NULL;
     if (count < 1 || count > MOST_PARTS || strspn(parts, "siubf") != (size_t)count) {
         PyErr_SetString(PyExc_ValueError, "parts are 1 to 64 of the letters s, i, u, b, f");
@@ -481,6 +497,7 @@ KeyFunctions_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(keyword
         return NULL;
     self->state = state;
     self->checked_encode = Py_NewRef(checked_encode);
+    self->checked_encode_prefix = Py_NewRef(checked_encode_prefix);
     self->checked_decode = Py_NewRef(checked_decode);
     self->count = count;
     memcpy(self->parts, parts, count);
@@ -492,6 +509,7 @@ KeyFunctions_traverse(KeyFunctions *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->checked_encode);
+    Py_VISIT(self->checked_encode_prefix);
     Py_VISIT(self->checked_decode);
     return 0;
 }
@@ -500,6 +518,7 @@ static int
 KeyFunctions_clear(KeyFunctions *self)
 {
     Py_CLEAR(self->checked_encode);
+    Py_CLEAR(self->checked_encode_prefix);
     Py_CLEAR(self->checked_decode);
     return 0;
 }
@@ -519,6 +538,8 @@ static PyMethodDef key_functions_methods[] = {
      "encode(key, encode_odd=checked_encode, /): the bytes of a key"},
     {"encode_many", (PyCFunction)(void (*)(void))KeyFunctions_encode_many, METH_FASTCALL,
      "encode_many(keys, encode_odd=checked_encode, /): the bytes of each key of a batch"},
+    {"encode_prefix", (PyCFunction)KeyFunctions_encode_prefix, METH_O,
+     "encode_prefix(key, /): what the encodings of all keys that begin with these parts begin with"},
     {"decode", (PyCFunction)KeyFunctions_decode, METH_O, "decode(data, /): the key of its bytes"},
     {"decode_many", (PyCFunction)KeyFunctions_decode_many, METH_O,
      "decode_many(page, /): the keys of a page"},
@@ -526,8 +547,8 @@ static PyMethodDef key_functions_methods[] = {
 };
 
 static PyType_Slot key_functions_slots[] = {
-    {Py_tp_doc, "KeyFunctions(parts, checked_encode, checked_decode): the functions of one schema, bound to "
-                "what handles the uncommon cases of one table; `parts` has a letter for each part"},
+    {Py_tp_doc, "KeyFunctions(parts, checked_encode, checked_encode_prefix, checked_decode): the functions of "
+                "one schema, bound to what handles the uncommon cases of one table; `parts` has a letter for each part"},
     {Py_tp_new, KeyFunctions_new},
     {Py_tp_traverse, KeyFunctions_traverse},
     {Py_tp_clear, KeyFunctions_clear},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ class Definition:
     codecs. All methods raise BadKey for what doesn't fit.
     """
 
-    __slots__ = ("_capabilities", "info", "keys", "stored", "values")
+    __slots__ = ("_counter_range", "_longest_key", "_longest_value", "info", "keys", "stored", "values")
 
     def __init__(
         self, info: TableInfo, capabilities: Capabilities, options: Mapping[str, Any] | None = None
@@ -28,13 +29,15 @@ class Definition:
         self.keys = KeyCodec(info.key_types, info.name)
         self.values = ValueCodec(info.value_type, info.name)
         self.stored = BackendTable(info.name, self.values.kind, info.incarnation, options or {})
-        self._capabilities = capabilities
+        self._counter_range = capabilities.counter_range if self.values.kind == "counter" else None
+        self._longest_key = _unbounded(capabilities.max_key_bytes)
+        self._longest_value = _unbounded(capabilities.max_value_bytes)
 
     def rows(self, pairs: Sequence[tuple[Key, Any]]) -> list[Row]:
         """(key, value) pairs as rows with unique keys, of which the last one wins."""
         keys, values = self.unzip(pairs)
         if len(keys) == 1:
-            return [(self.encode_keys(keys)[0], self.encode_values(values)[0])]
+            return [(self.encode_key(keys[0]), self.encode_value(values[0]))]
         return list(dict(zip(self.encode_keys(keys), self.encode_values(values), strict=True)).items())
 
     def row_parts(self, pairs: Sequence[tuple[Key, Any]]) -> Iterator[list[Row]]:
@@ -49,10 +52,18 @@ class Definition:
         except (TypeError, ValueError):
             raise BadKey(f"table {self.info.name!r}: expected pairs of a key and a value") from None
 
+    def encode_key(self, key: Key) -> bytes:
+        """A key as the store orders it."""
+        encoded = self.keys.encode(key)
+        if len(encoded) > self._longest_key:
+            raise self._too_long("key", len(encoded), self._longest_key)
+        return encoded
+
     def encode_keys(self, keys: Sequence[Key]) -> list[bytes]:
         """Keys as the store orders them."""
-        encode_many = self.keys.encode_many
-        return self._short_enough([self.keys.encode(keys[0])] if len(keys) == 1 else encode_many(keys))
+        if len(keys) == 1:
+            return [self.encode_key(keys[0])]
+        return self._short_enough(self.keys.encode_many(keys))
 
     def encode_plain(self, keys: Sequence[Key]) -> tuple[list[bytes], Sequence[Key]]:
         """Keys as the store orders them; and the keys, with parts of subclasses as their plain types."""
@@ -67,24 +78,37 @@ class Definition:
             plain += some_plain
             yield some
 
+    def encode_value(self, value: Any) -> bytes:
+        """A value as the store keeps it."""
+        if self._counter_range is not None:
+            check_range(self.info.name, self.values.delta(value), self._counter_range)
+        encoded = self.values.encode(value)
+        if len(encoded) > self._longest_value:
+            raise self._too_long("value", len(encoded), self._longest_value)
+        return encoded
+
     def encode_values(self, values: Sequence[Any]) -> Sequence[bytes]:
         """Values as the store keeps them."""
-        if self.stored.kind == "counter" and self._capabilities.counter_range is not None:
+        if self._counter_range is not None:
             for value in values:
-                check_range(self.info.name, self.values.delta(value), self._capabilities.counter_range)
+                check_range(self.info.name, self.values.delta(value), self._counter_range)
         encoded = self.values.encode_many(values)
-        longest = self._capabilities.max_value_bytes
-        if longest is not None and encoded and (size := max(map(len, encoded))) > longest:
-            raise BadKey(
-                f"table {self.info.name!r}: a value of {size} bytes; this store takes up to {longest} bytes"
-            )
+        if encoded and (longest := max(map(len, encoded))) > self._longest_value:
+            raise self._too_long("value", longest, self._longest_value)
         return encoded
 
     def _short_enough(self, encoded: list[bytes]) -> list[bytes]:
-        longest = self._capabilities.max_key_bytes
-        if longest is not None and encoded and (size := max(map(len, encoded))) > longest:
-            raise BadKey(
-                f"table {self.info.name!r}: a key of {size} bytes when encoded;"
-                f" this store takes keys of up to {longest} bytes"
-            )
+        if encoded and (longest := max(map(len, encoded))) > self._longest_key:
+            raise self._too_long("key", longest, self._longest_key)
         return encoded
+
+    def _too_long(self, what: str, size: int, limit: float) -> BadKey:
+        return BadKey(
+            f"table {self.info.name!r}: a {what} of {size} bytes when encoded; this store takes up to"
+            f" {limit} bytes"
+        )
+
+
+def _unbounded(limit: int | None) -> float:
+    """A limit to compare with; infinity where there is none."""
+    return math.inf if limit is None else limit

@@ -95,7 +95,16 @@ class KeyCodec:
     float, bytes or UUID counts by its value and comes back plain; a bool is no int.
     """
 
-    __slots__ = ("_plain", "decode", "decode_many", "encode", "encode_many", "table", "types")
+    __slots__ = (
+        "_encode_prefix",
+        "_plain",
+        "decode",
+        "decode_many",
+        "encode",
+        "encode_many",
+        "table",
+        "types",
+    )
 
     encode: Encode
     """A key as bytes. Raises BadKey for one that doesn't fit the table, naming the part."""
@@ -114,12 +123,17 @@ class KeyCodec:
         self.types = schema(types, table)
         self.table = table
         self._plain = PlainCodec(self.types, table)
+        plain = self._plain
         functions: CompiledFunctions | _key_accelerator.KeyFunctions
         if ACCELERATED:
             letters = "".join(name[0] for name in type_names(self.types))
-            functions = _key_accelerator.KeyFunctions(letters, self._plain.encode, self._plain.decode)
+            functions = _key_accelerator.KeyFunctions(
+                letters, plain.encode, plain.encode_prefix, plain.decode
+            )
+            self._encode_prefix = functions.encode_prefix
         else:
-            functions = compiled(self.types)(self._plain.encode, self._plain.decode)
+            functions = compiled(self.types)(plain.encode, plain.decode)
+            self._encode_prefix = plain.encode_prefix
         self.encode, self.encode_many = functions.encode, functions.encode_many
         self.decode, self.decode_many = functions.decode, functions.decode_many
 
@@ -150,7 +164,7 @@ class KeyCodec:
     def _encode_end(self, end: Key) -> bytes:
         if type(end) is tuple and len(end) == len(self.types):
             return self.encode(end)
-        return self._plain.encode_prefix(end)
+        return self._encode_prefix(end)
 
     def _behind(self, end: Key) -> bytes | None:
         """The least bytes behind all keys that an end of a range stands for; None: there are none."""

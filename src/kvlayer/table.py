@@ -174,9 +174,9 @@ class Table:
         """
         with self._access as (backend, definition):
             _require(backend, "compare_and_put")
-            (encoded,) = definition.encode_keys((key,))
-            before = None if expected is None else definition.encode_values((expected,))[0]
-            after = None if value is None else definition.encode_values((value,))[0]
+            encoded = definition.encode_key(key)
+            before = None if expected is None else definition.encode_value(expected)
+            after = None if value is None else definition.encode_value(value)
             return backend.compare_and_put(definition.stored, encoded, before, after)
 
     def clear(self) -> None:
@@ -185,10 +185,11 @@ class Table:
             backend.clear(definition.stored)
 
     def __getitem__(self, key: Key) -> Any:
-        ((_, value),) = self.get(key)
+        with self._access as (backend, definition):
+            (value,) = backend.get(definition.stored, [definition.encode_key(key)])
         if value is None:
             raise KeyError(key)
-        return value
+        return definition.values.decode(value)
 
     def __setitem__(self, key: Key, value: Any) -> None:
         self.put((key, value))
@@ -199,7 +200,7 @@ class Table:
 
     def __contains__(self, key: Key) -> bool:
         with self._access as (backend, definition):
-            (encoded,) = definition.encode_keys((key,))
+            encoded = definition.encode_key(key)
             stop = encoded + b"\0"
             return any(backend.scan_keys(definition.stored, encoded, stop, reverse=False, limit=1))
 
@@ -238,7 +239,7 @@ class _Access:
         self._definition = definition
 
     def __enter__(self) -> tuple[Backend, Definition]:
-        backend = self._client._connected()
+        backend = self._client._backend or self._client._connect()
         definition = self._definition
         if definition is None:
             definition = self._definition = self._client._define(self._name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -119,8 +120,11 @@ class ValueCodec:
 
     def encode_many(self, values: Sequence[Any]) -> Sequence[bytes]:
         """As `encode`, for a batch."""
-        if self._is_bytes and {*map(type, values)} <= {bytes}:
-            return values
+        if {*map(type, values)} <= {self._format.python_type}:
+            if self._is_bytes:
+                return values
+            with suppress(ValueError):
+                return list(map(self._format.encode, values))
         return [self.encode(value) for value in values]
 
     def decode(self, stored: bytes) -> Any:
@@ -136,6 +140,9 @@ class ValueCodec:
         """As `decode`, for a page; None, for a missing value, stays."""
         if self._is_bytes:
             return stored
+        decode = self._format.decode
+        with suppress(ValueError):
+            return [None if value is None else decode(value) for value in stored]
         return [None if value is None else self.decode(value) for value in stored]
 
     def delta(self, value: Any) -> Any:

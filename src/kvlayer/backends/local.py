@@ -26,6 +26,8 @@ _Item = TypeVar("_Item", Row, bytes)
 
 # One lock for all: under the GIL a finer one would gain nothing.
 _lock = threading.Lock()
+
+# By app name and namespace. One that is dropped is emptied and stays, for its clients hold on to it.
 _namespaces: dict[tuple[str, str], dict[BackendTable, _Rows]] = {}
 
 # A fork waits until no other thread is in the middle of a change, so the child's copy is whole.
@@ -51,13 +53,13 @@ class LocalBackend(Backend):
     )
 
     def __init__(self, options: Any, app_name: str, namespace: str) -> None:
-        self._namespace = (app_name, namespace)
+        with _lock:
+            self._tables = _namespaces.setdefault((app_name, namespace), {})
 
     def create_tables(self, tables: Sequence[BackendTable]) -> None:
         with _lock:
-            present = _namespaces.setdefault(self._namespace, {})
             for table in tables:
-                present.setdefault(table, SortedDict())
+                self._tables.setdefault(table, SortedDict())
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         with _lock:
@@ -103,7 +105,7 @@ class LocalBackend(Backend):
 
     def drop_namespace(self) -> None:
         with _lock:
-            _namespaces.pop(self._namespace, None)
+            self._tables.clear()
 
     def close(self) -> None:
         """Nothing to free: the memory belongs to the process."""
@@ -134,11 +136,11 @@ class LocalBackend(Backend):
 
     def list_namespaces(self) -> list[tuple[str, str]]:
         with _lock:
-            return sorted(_namespaces)
+            return sorted(names for names, tables in _namespaces.items() if tables)
 
     def _rows(self, table: BackendTable) -> _Rows:
         try:
-            return _namespaces[self._namespace][table]
+            return self._tables[table]
         except KeyError:
             raise NoSuchTable(f"table {table.name!r} is not in memory") from None
 

@@ -13,7 +13,6 @@ from urllib.parse import SplitResult, unquote_to_bytes
 
 import msgspec
 
-from kvlayer import values
 from kvlayer.backends.base import PAGE_ROWS, Backend, BackendTable, Capabilities, Row
 from kvlayer.backends.sqlite import registry
 from kvlayer.backends.sqlite.connections import ConnectionPool
@@ -22,6 +21,7 @@ from kvlayer.backends.sqlite.failures import explain, is_missing_table
 from kvlayer.backends.sqlite.statements import (
     TableStatements,
     add_in_one_statement,
+    add_to_one,
     read_keys,
     read_rows,
     read_values,
@@ -172,8 +172,8 @@ class SQLiteBackend(Backend):
         self._execute("clear", table, lambda sql: sql.clear, ())
 
     def increment(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[Any]:
-        """Adds in one transaction; in Python, for SQL would turn large ints into floats, except to one
-        counter that is small."""
+        """Adds in one transaction; by SQL what is small, else in Python, for SQL would turn large ints into
+        floats."""
         if len(deltas) == 1 and table.kind == "counter":
             ((counter, by),) = deltas
             total = self._on_table(
@@ -186,13 +186,9 @@ class SQLiteBackend(Backend):
                 return [total]
 
         def add(connection: sqlite3.Connection, sql: TableStatements) -> list[Any]:
-            sums = []
-            for key, delta in deltas:
-                stored = connection.execute(sql.get, (key,)).fetchone()
-                sums.append(values.add(table, stored and stored[0], delta))
-            rows = [(key, text) for (key, _), (_, text) in zip(deltas, sums, strict=True)]
-            connection.executemany(sql.put, sorted(rows))
-            return [total for total, _ in sums]
+            # In key order, since neighbours share a page.
+            sums = {key: add_to_one(connection, sql, table, key, delta) for key, delta in sorted(deltas)}
+            return [sums[key] for key, _ in deltas]
 
         return self._write_table("increment", table, add)
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-from kvlayer.backends.base import PAGE_BYTES, Row
+from kvlayer.backends.base import PAGE_BYTES, BackendTable, Row
+from kvlayer.values import add
 
 _MOST_KEYS: Final = 1024  # of one SELECT; SQLite allows at least 32766
 _LARGE_ROW: Final = 4096  # bytes
@@ -145,6 +146,20 @@ def add_in_one_statement(
         return None
     changed = connection.execute(statements.add, (key, delta)).fetchall()
     return int(changed[0][0]) if changed else None
+
+
+def add_to_one(
+    connection: sqlite3.Connection, statements: TableStatements, table: BackendTable, key: bytes, delta: Any
+) -> Any:
+    """The new value of a counter or accumulator. Belongs into a transaction."""
+    if table.kind == "counter":
+        total = add_in_one_statement(connection, statements, key, delta)
+        if total is not None:
+            return total
+    stored = connection.execute(statements.get, (key,)).fetchone()
+    total, text = add(table, stored and stored[0], delta)
+    connection.execute(statements.put, (key, text))
+    return total
 
 
 def _read_values_in_turn(
