@@ -16,12 +16,19 @@ def as_text(key: Key) -> str:
     return f"{key[0]}/{key[1]:08d}"
 
 
+def as_key(text: str) -> Key:
+    """The inverse of `as_text`."""
+    name, _, number = text.partition("/")
+    return name, int(number)
+
+
 class Contender(ABC):
     """One store with an empty table and no counters, used as its documentation shows.
 
-    It takes keys as tuples; making of them what the store takes is part of its work. What a class doesn't
-    override, its store can't do: a call (or a transaction) for many rows at once, rows in the order of
-    keys, a range that doesn't look at all other rows, counters that no other user of the store can upset.
+    It takes and answers keys as tuples; making of them what the store takes, and back, is part of its
+    work. What a class doesn't override, its store can't do: a call (or a transaction) for many rows at
+    once, rows in the order of keys, a range that doesn't look at all other rows, counters that no other
+    user of the store can upset.
     """
 
     name: str
@@ -63,11 +70,11 @@ class Contender(ABC):
         """Removes a batch."""
         raise NotImplementedError
 
-    def scan(self) -> Iterable[tuple[Any, Any]]:
+    def scan(self) -> Iterable[tuple[Key, Any]]:
         """All rows in key order."""
         raise NotImplementedError
 
-    def range(self, name: str) -> list[tuple[Any, Any]]:
+    def range(self, name: str) -> list[tuple[Key, Any]]:
         """The rows whose keys begin with the name, in key order."""
         raise NotImplementedError
 

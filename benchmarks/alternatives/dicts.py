@@ -48,9 +48,9 @@ class SortedDictOfTuples(PlainDict):
         self._sorted: SortedDict[Key, bytes] = SortedDict()
         self._rows = self._sorted
 
-    def scan(self) -> Iterable[tuple[Any, Any]]:
+    def scan(self) -> Iterable[tuple[Key, Any]]:
         return self._sorted.items()
 
-    def range(self, name: str) -> list[tuple[Any, Any]]:
+    def range(self, name: str) -> list[tuple[Key, Any]]:
         ends: Any = (name,), (name, math.inf)
         return [(key, self._rows[key]) for key in self._sorted.irange(*ends)]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import diskcache
 
-from benchmarks.alternatives.contender import Contender, Key, as_text
+from benchmarks.alternatives.contender import Contender, Key, as_key, as_text
 
 
 class DiskCache(Contender):
@@ -43,8 +43,8 @@ class DiskCache(Contender):
         with self._rows.transact():
             self.delete_each(keys)
 
-    def scan(self) -> Iterable[tuple[Any, Any]]:
-        return ((key, self._rows[key]) for key in self._rows.iterkeys())
+    def scan(self) -> Iterable[tuple[Key, Any]]:
+        return ((as_key(text), self._rows[text]) for text in self._rows.iterkeys())
 
     def increment(self, keys: list[Key]) -> list[Any]:
         with self._counters.transact():

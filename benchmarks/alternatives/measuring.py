@@ -137,10 +137,10 @@ def check(contender: Contender, rows: Rows) -> None:
     if contender.can("get"):
         right["get"] = all(contender.get(keys) == [stored[key] for key in keys] for keys in rows.get)
     if contender.can("scan"):
-        right["scan"] = [value for _, value in contender.scan()] == _in_order(stored)
+        right["scan"] = list(contender.scan()) == _in_order(stored)
     if contender.can("range"):
         right["range"] = all(
-            [value for _, value in contender.range(name)]
+            contender.range(name)
             == _in_order({key: value for key, value in stored.items() if key[0] == name})
             for name in rows.names
         )
@@ -160,5 +160,5 @@ def check(contender: Contender, rows: Rows) -> None:
         raise AssertionError(f"{contender.name} gives wrong answers: {', '.join(wrong)}")
 
 
-def _in_order(rows: dict[Key, bytes]) -> list[bytes]:
-    return [value for _, value in sorted(rows.items())]
+def _in_order(rows: dict[Key, bytes]) -> list[tuple[Key, bytes]]:
+    return sorted(rows.items())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import opendal
 
-from benchmarks.alternatives.contender import Contender, Key, as_text
+from benchmarks.alternatives.contender import Contender, Key, as_key, as_text
 
 
 class OpenDAL(Contender):
@@ -41,9 +41,9 @@ class OpenDAL(Contender):
 class _Listed(OpenDAL):
     """A service that lists the paths below another one, in no order."""
 
-    def range(self, name: str) -> list[tuple[Any, Any]]:
+    def range(self, name: str) -> list[tuple[Key, Any]]:
         paths = sorted(entry.path for entry in self._operator.list(f"{name}/"))
-        return [(path, self._operator.read(path)) for path in paths if not path.endswith("/")]
+        return [(as_key(path), self._operator.read(path)) for path in paths if not path.endswith("/")]
 
 
 class _Sorted(_Listed):
@@ -51,9 +51,9 @@ class _Sorted(_Listed):
 
     ordered: ClassVar[bool] = True
 
-    def scan(self) -> Iterable[tuple[Any, Any]]:
+    def scan(self) -> Iterable[tuple[Key, Any]]:
         paths = (entry.path for entry in self._operator.list("/", recursive=True))
-        return ((path, self._operator.read(path)) for path in paths if not path.endswith("/"))
+        return ((as_key(path), self._operator.read(path)) for path in paths if not path.endswith("/"))
 
 
 class Memory(_Sorted):

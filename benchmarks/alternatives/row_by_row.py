@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import redis
 
-from benchmarks.alternatives.contender import Contender, Key, as_text
+from benchmarks.alternatives.contender import Contender, Key, as_key, as_text
 
 _ADD = "INSERT INTO counters VALUES (?, 1) ON CONFLICT (k) DO UPDATE SET v = v + 1 RETURNING v"
 
@@ -61,14 +61,14 @@ class SQLite(Contender):
             for key in keys:
                 self._delete(key)
 
-    def scan(self) -> Iterable[tuple[Any, Any]]:
-        return self._connection.execute("SELECT k, v FROM rows ORDER BY k")
+    def scan(self) -> Iterable[tuple[Key, Any]]:
+        found = self._connection.execute("SELECT k, v FROM rows ORDER BY k")
+        return ((as_key(text), value) for text, value in found)
 
-    def range(self, name: str) -> list[tuple[Any, Any]]:
+    def range(self, name: str) -> list[tuple[Key, Any]]:
         ends = f"{name}/", f"{name}0"  # the character behind the slash
-        return self._connection.execute(
-            "SELECT k, v FROM rows WHERE k >= ? AND k < ? ORDER BY k", ends
-        ).fetchall()
+        found = self._connection.execute("SELECT k, v FROM rows WHERE k >= ? AND k < ? ORDER BY k", ends)
+        return [(as_key(text), value) for text, value in found]
 
     def increment(self, keys: list[Key]) -> list[Any]:
         with self._connection:

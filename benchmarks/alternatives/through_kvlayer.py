@@ -46,10 +46,10 @@ class ThroughKvlayer(Contender):
     def delete(self, keys: list[Key]) -> None:
         self._rows.delete(*keys)
 
-    def scan(self) -> Iterable[tuple[Any, Any]]:
+    def scan(self) -> Iterable[tuple[Key, Any]]:
         return self._rows.scan()
 
-    def range(self, name: str) -> list[tuple[Any, Any]]:
+    def range(self, name: str) -> list[tuple[Key, Any]]:
         return list(self._rows.scan(((name,), (name,))))
 
     def increment(self, keys: list[Key]) -> list[Any]:

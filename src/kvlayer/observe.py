@@ -56,6 +56,7 @@ class ObservedBackend(Backend):
         self.backend = backend
         self.capabilities = backend.capabilities
         self.takes_parts = backend.takes_parts
+        self.reads_ahead = backend.reads_ahead
         self._observer = observer
 
     def create_tables(self, tables: Sequence[BackendTable]) -> None:

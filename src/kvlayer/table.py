@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kvlayer.ahead import read_ahead_of_work
 from kvlayer.backends.base import PAGE_BYTES, PAGE_ROWS, PART_ROWS, Backend, Row
 from kvlayer.catalog import TableInfo
 from kvlayer.definition import Definition
@@ -324,7 +325,8 @@ def _pages(
     while ranges and (limit is None or limit > 0):
         start, stop = ranges.pop()
         with access as (backend, _):
-            for page in method(backend)(definition.stored, start, stop, reverse=reverse, limit=limit):
+            pages = method(backend)(definition.stored, start, stop, reverse=reverse, limit=limit)
+            for page in read_ahead_of_work(pages) if backend.reads_ahead else pages:
                 yield page
                 if limit is not None:
                     limit -= len(page)

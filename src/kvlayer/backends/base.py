@@ -118,6 +118,10 @@ class Backend(ABC):
     """Whether the store works on one part of a batch while the client encodes the next. A batch of more
     than `PART_ROWS` then goes through `get_in_parts` or `put_in_parts`."""
 
+    reads_ahead: bool = False
+    """Whether a page of a scan is mostly waited for. While the caller works on one for long enough, the next
+    is then read, in a thread of its own."""
+
     @abstractmethod
     def __init__(self, options: Any, app_name: str, namespace: str) -> None:
         """Connects. `options` is an instance of the class's `Options`."""

@@ -16,6 +16,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import kvlayer
@@ -24,6 +25,12 @@ Config = dict[str, Any]
 
 CRASH_TABLES = {"rows": (int, int, int), "counts": (int, str)}
 """The tables of `write_until_killed`: rows by round, batch and number; counters by round and name."""
+
+SCANNED_ROWS = 3500
+"""Rows of the scan in whose midst a process forks."""
+
+SCANNED_BEFORE_FORK = 2001
+"""How many of them it has seen: in the third page, while the fourth may be read ahead."""
 
 FORK_PATIENCE = 30
 """Seconds after which a forked child is taken to hang."""
@@ -158,16 +165,22 @@ def set_up_until_killed(config: Config, me: Self, tables: int) -> None:
 
 
 def fork(config: Config, me: Self, close_in_child: bool) -> None:
-    """Uses a client, forks, and uses it on both sides; reports [child, parent]: what they read, or
-    the name of the error."""
+    """Uses a client, forks in the midst of a scan, and uses client and scan on both sides; reports
+    [child, rows of the child's scan, parent, rows of the parent's]: what they read, or the name of the
+    error."""
     kvl = kvlayer.client(config)
     kvl.setup_namespace({"t": (str,)})
-    kvl.put("t", *(((f"{n:04}",), b"before") for n in range(1500)))
-    half = kvl.scan_keys("t")
-    next(half)
-    child = _in_child(lambda: _use_after_fork(kvl, "child", close_in_child))
-    rest = 1 + sum(1 for _ in half)
-    me.report([child, _use_after_fork(kvl, "parent", False), rest])
+    kvl.put("t", *(((f"{n:04}",), b"before") for n in range(SCANNED_ROWS)))
+    scan = kvl.scan_keys("t")
+    begun = sum(1 for _ in islice(scan, SCANNED_BEFORE_FORK))
+
+    def in_child() -> list[Any]:
+        scanned = _after_fork(lambda: begun + sum(1 for _ in scan))
+        return [_use_after_fork(kvl, "child", close_in_child), scanned]
+
+    child = _in_child(in_child)
+    scanned = begun + sum(1 for _ in scan)
+    me.report([*child, _use_after_fork(kvl, "parent", False), scanned])
     kvl.close()
 
 
@@ -197,13 +210,20 @@ def fork_among_threads(config: Config, me: Self, forks: int) -> None:
 
 
 def _use_after_fork(kvl: kvlayer.Client, name: str, close: bool) -> Any:
-    try:
+    def use() -> list[str]:
         kvl.put("t", ((name,), b"after"))
         found = [value.decode() for _, value in kvl.get("t", ("0000",), (name,))]
         if close:
             kvl.close()
             gc.collect()
         return found
+
+    return _after_fork(use)
+
+
+def _after_fork(use: Callable[[], Any]) -> Any:
+    try:
+        return use()
     except kvlayer.KvlayerError as error:
         return type(error).__name__
 

@@ -11,11 +11,11 @@ from itertools import chain
 from operator import itemgetter
 from typing import Final, Literal, TypeAlias
 
+from kvlayer.ahead import read_ahead
 from kvlayer.backends.base import Row
 from kvlayer.client import Client
 from kvlayer.errors import NoSuchTable
 from kvlayer.tools import filling
-from kvlayer.tools.ahead import read_ahead
 from kvlayer.tools.errors import TransferError
 from kvlayer.tools.raw import RawTable, require_order, size_of
 from kvlayer.tools.records import ComparedTable, Comparison, Difference, ProgressReport

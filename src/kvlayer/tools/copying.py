@@ -10,11 +10,11 @@ from contextlib import closing, suppress
 from typing import Any, Final
 
 from kvlayer import catalog
+from kvlayer.ahead import read_ahead
 from kvlayer.catalog import TableInfo
 from kvlayer.client import Client
 from kvlayer.errors import KvlayerError, NoSuchTable, ProgrammerError
 from kvlayer.tools import filling
-from kvlayer.tools.ahead import read_ahead
 from kvlayer.tools.comparing import verify as compare
 from kvlayer.tools.copy_state import CopyState, RangeState
 from kvlayer.tools.errors import Differing, TransferError

@@ -8,11 +8,11 @@ from contextlib import closing
 from typing import BinaryIO
 
 from kvlayer import catalog
+from kvlayer.ahead import read_ahead
 from kvlayer.backends.base import Row
 from kvlayer.catalog import TableInfo
 from kvlayer.client import Client
 from kvlayer.tools import filling
-from kvlayer.tools.ahead import read_ahead
 from kvlayer.tools.blocks import BlockWriter
 from kvlayer.tools.dump_contents import (
     contents,

@@ -55,6 +55,8 @@ class PostgresBackend(Backend):
 
     Options: ClassVar[type[options.PostgresOptions]] = options.PostgresOptions
 
+    reads_ahead = True
+
     capabilities = Capabilities(
         durable=True,
         concurrent_processes=True,

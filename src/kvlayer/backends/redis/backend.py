@@ -33,6 +33,8 @@ class RedisBackend(Backend):
 
     Options: ClassVar[type[msgspec.Struct]] = RedisOptions
 
+    reads_ahead = True
+
     capabilities = Capabilities(
         durable=False,  # until the server says that it writes its log
         concurrent_processes=True,

@@ -25,6 +25,8 @@ class RiakBackend(Backend):
 
     Options: ClassVar[type[msgspec.Struct]] = RiakOptions
 
+    reads_ahead = True
+
     capabilities = Capabilities(
         durable=True,
         concurrent_processes=True,

@@ -6,9 +6,9 @@ import pytest
 
 from kvlayer.testing.rules import lacks, needs, rule
 from kvlayer.testing.space import Space
+from kvlayer.testing.tasks import SCANNED_ROWS
 from kvlayer.testing.workers import Workers
 
-ROWS = 1500
 FORKS = 10
 
 
@@ -19,10 +19,13 @@ class TestFork:
     @needs("fork_safe")
     @pytest.mark.parametrize("close_in_child", [False, True])
     def test_both_sides_go_on(self, space: Space, workers: Workers, close_in_child: bool) -> None:
-        [[child, parent, scanned]] = workers.run("fork", space.config(), close_in_child=close_in_child)
+        [[child, child_scanned, parent, scanned]] = workers.run(
+            "fork", space.config(), close_in_child=close_in_child
+        )
         assert child == ["before", "after"]
         assert parent == ["before", "after"]
-        assert scanned in (ROWS, ROWS + 1)  # the child's row may show
+        assert child_scanned == SCANNED_ROWS
+        assert scanned in (SCANNED_ROWS, SCANNED_ROWS + 1)  # the child's row may show
 
     @needs("fork_safe", "concurrent_processes")
     def test_the_parent_sees_what_the_child_wrote(self, space: Space, workers: Workers) -> None:
@@ -39,7 +42,7 @@ class TestFork:
 
     @lacks("fork_safe")
     def test_the_child_is_told(self, space: Space, workers: Workers) -> None:
-        [[child, parent, scanned]] = workers.run("fork", space.config(), close_in_child=True)
-        assert child == "StorageError"
+        [[child, child_scanned, parent, scanned]] = workers.run("fork", space.config(), close_in_child=True)
+        assert child == child_scanned == "StorageError"
         assert parent == ["before", "after"]
-        assert scanned == ROWS
+        assert scanned == SCANNED_ROWS
