@@ -141,7 +141,7 @@ def test_unknown_name_in_the_catalogue() -> None:
 def test_counters_add_exactly(deltas: list[int]) -> None:
     stored = None
     for position, delta in enumerate(deltas):
-        total, stored = add(BackendTable("t", "counter"), stored, delta)
+        [(total, stored)] = add(BackendTable("t", "counter"), [stored], [delta])
         assert total == sum(deltas[: position + 1])
 
 
@@ -149,7 +149,7 @@ def test_counters_add_exactly(deltas: list[int]) -> None:
 def test_accumulators_add_as_python_does(deltas: list[float]) -> None:
     stored, expected = None, 0.0
     for delta in deltas:
-        total, stored = add(BackendTable("t", "accumulator"), stored, delta)
+        [(total, stored)] = add(BackendTable("t", "accumulator"), [stored], [delta])
         expected += delta
         assert repr(total) == repr(expected)
 
@@ -157,11 +157,11 @@ def test_accumulators_add_as_python_does(deltas: list[float]) -> None:
 def test_adding_keeps_within_the_range_and_the_digits() -> None:
     table = BackendTable("t", "counter")
     with pytest.raises(kvlayer.BadKey, match="table 't': a counter holds -128 to 127"):
-        add(table, b"127", 1, (-128, 127))
+        add(table, [b"126", b"127"], [1, 1], (-128, 127))
     with pytest.raises(kvlayer.BadKey, match="digits"):
-        add(table, b"9" * MAX_DIGITS, 1)
+        add(table, [b"9" * MAX_DIGITS], [1])
     with pytest.raises(kvlayer.SerializationError, match="table 't'"):
-        add(table, b"one", 1)
+        add(table, [b"1", b"one"], [1, 1])
 
 
 def test_deltas() -> None:

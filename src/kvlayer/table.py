@@ -154,14 +154,13 @@ class Table:
                 )
             _require(backend, "atomic_increment" if values.value_type is COUNTER else "accumulate")
             keys, amounts = definition.unzip(deltas)
-            encoded = definition.encode_keys(keys)
-            if len(encoded) == 1:
-                return backend.increment(definition.stored, [(encoded[0], values.delta(amounts[0]))])
+            encoded, amounts = definition.encode_keys(keys), values.deltas(amounts)
+            if len(encoded) == len(set(encoded)):
+                unique = list(zip(encoded, amounts, strict=True))
+                return backend.increment(definition.stored, unique) if unique else []
             totals: dict[bytes, Any] = {}
-            for key, amount in zip(encoded, map(values.delta, amounts), strict=True):
+            for key, amount in zip(encoded, amounts, strict=True):
                 totals[key] = totals[key] + amount if key in totals else amount
-            if not totals:
-                return []
             sums = backend.increment(definition.stored, list(totals.items()))
             new_values = dict(zip(totals, sums, strict=True))
             return [new_values[key] for key in encoded]

@@ -157,6 +157,10 @@ class ValueCodec:
                 raise BadKey(f"table {self._table!r}: an int too large to be added to a float") from None
         return self._checked(value)
 
+    def deltas(self, values: list[Any]) -> list[Any]:
+        """As `delta`, for a batch."""
+        return values if {*map(type, values)} <= {self._format.python_type} else list(map(self.delta, values))
+
     def _checked(self, value: Any) -> Any:
         """The value, of a subclass as its plain type."""
         expected = self._format.python_type
@@ -170,17 +174,23 @@ class ValueCodec:
 
 
 def add(
-    table: BackendTable, stored: bytes | None, delta: Any, counter_range: tuple[int, int] | None = None
-) -> tuple[Any, bytes]:
-    """Adds to the stored text of a tally (None: absent, counts as 0): the sum, and its text.
+    table: BackendTable,
+    stored: Sequence[bytes | None],
+    deltas: Sequence[Any],
+    counter_range: tuple[int, int] | None = None,
+) -> list[tuple[Any, bytes]]:
+    """Adds to the stored texts of tallies (None: absent, counts as 0): the sums, and their texts.
 
-    This is the one place where backends that add in Python do so. Raises BadKey where the sum
-    leaves the counter's range, SerializationError where the stored bytes are no number.
+    This is the one place where backends that add in Python do so. Raises BadKey where a sum
+    leaves the counter's range, SerializationError where stored bytes are no number.
     """
     codec = _tally_codec(table.kind, table.name)
-    total = (0 if stored is None else codec.decode(stored)) + delta
-    check_range(table.name, total, counter_range)
-    return total, codec.encode(total)
+    numbers = [0 if number is None else number for number in codec.decode_many(stored)]
+    sums = [number + delta for number, delta in zip(numbers, deltas, strict=True)]
+    if counter_range is not None:
+        for total in sums:
+            check_range(table.name, total, counter_range)
+    return list(zip(sums, codec.encode_many(sums), strict=True))
 
 
 @lru_cache(maxsize=1000)

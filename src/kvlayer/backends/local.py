@@ -113,7 +113,7 @@ class LocalBackend(Backend):
     def increment(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[Any]:
         with _lock:
             rows = self._rows(table)
-            sums = [add(table, rows.get(key), delta) for key, delta in deltas]
+            sums = add(table, [rows.get(key) for key, _ in deltas], [delta for _, delta in deltas])
             rows.update((key, text) for (key, _), (_, text) in zip(deltas, sums, strict=True))
         return [total for total, _ in sums]
 

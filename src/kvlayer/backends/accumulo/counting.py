@@ -39,7 +39,7 @@ def increment(
         waiting.check()
         keys = list(left)
         stored = read(keys)
-        added = {key: values.add(table, old, left[key]) for key, old in zip(keys, stored, strict=True)}
+        added = dict(zip(keys, values.add(table, stored, [left[key] for key in keys]), strict=True))
         missed = change([(key, old, added[key][1]) for key, old in zip(keys, stored, strict=True)])
         sums.update((key, added[key][0]) for key in keys if key not in missed)
         left = {key: left[key] for key in keys if key in missed}

@@ -392,6 +392,6 @@ def _add_in_python(
     with session.transaction():
         stored: dict[bytes, Any] = dict(session.execute(sql.lock, (keys,)).fetchall())
         convert = sql.column.from_member or bytes
-        sums = [values.add(table, convert(stored[key]), delta) for key, delta in deltas]
+        sums = values.add(table, [convert(stored[key]) for key, _ in deltas], [delta for _, delta in deltas])
         session.execute(sql.put, (keys, sql.members([text for _, text in sums])))
     return {key: total for key, (total, _) in zip(keys, sums, strict=True)}

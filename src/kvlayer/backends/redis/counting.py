@@ -48,7 +48,7 @@ def _compare_and_set(
 ) -> list[Any]:
     """Adds in Python, and writes if nobody has written meanwhile; else once more with what they wrote."""
     for attempt in range(_ATTEMPTS):
-        sums = [values.add(table, old, delta) for old, (_, delta) in zip(stored, deltas, strict=True)]
+        sums = values.add(table, stored, [delta for _, delta in deltas])
         changes = [(key, old, text) for (key, _), old, (_, text) in zip(deltas, stored, sums, strict=True)]
         answer = replace(once, keys, changes, large=False)
         if answer is None:

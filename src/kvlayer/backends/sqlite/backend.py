@@ -21,7 +21,7 @@ from kvlayer.backends.sqlite.failures import explain, is_missing_table
 from kvlayer.backends.sqlite.statements import (
     TableStatements,
     add_in_one_statement,
-    add_to_one,
+    add_in_python,
     read_keys,
     read_rows,
     read_values,
@@ -172,8 +172,8 @@ class SQLiteBackend(Backend):
         self._execute("clear", table, lambda sql: sql.clear, ())
 
     def increment(self, table: BackendTable, deltas: list[tuple[bytes, Any]]) -> list[Any]:
-        """Adds in one transaction; by SQL what is small, else in Python, for SQL would turn large ints into
-        floats."""
+        """Adds in one transaction; in Python, for SQL would turn large ints into floats, except to one
+        counter that is small."""
         if len(deltas) == 1 and table.kind == "counter":
             ((counter, by),) = deltas
             total = self._on_table(
@@ -185,12 +185,9 @@ class SQLiteBackend(Backend):
             if total is not None:
                 return [total]
 
-        def add(connection: sqlite3.Connection, sql: TableStatements) -> list[Any]:
-            # In key order, since neighbours share a page.
-            sums = {key: add_to_one(connection, sql, table, key, delta) for key, delta in sorted(deltas)}
-            return [sums[key] for key, _ in deltas]
-
-        return self._write_table("increment", table, add)
+        return self._write_table(
+            "increment", table, lambda connection, sql: add_in_python(connection, sql, table, deltas)
+        )
 
     def compare_and_put(
         self, table: BackendTable, key: bytes, expected: bytes | None, value: bytes | None

@@ -148,18 +148,22 @@ def add_in_one_statement(
     return int(changed[0][0]) if changed else None
 
 
-def add_to_one(
-    connection: sqlite3.Connection, statements: TableStatements, table: BackendTable, key: bytes, delta: Any
-) -> Any:
-    """The new value of a counter or accumulator. Belongs into a transaction."""
-    if table.kind == "counter":
-        total = add_in_one_statement(connection, statements, key, delta)
-        if total is not None:
-            return total
-    stored = connection.execute(statements.get, (key,)).fetchone()
-    total, text = add(table, stored and stored[0], delta)
-    connection.execute(statements.put, (key, text))
-    return total
+def add_in_python(
+    connection: sqlite3.Connection,
+    statements: TableStatements,
+    table: BackendTable,
+    deltas: list[tuple[bytes, Any]],
+) -> list[Any]:
+    """The new values of counters or accumulators. Belongs into a transaction."""
+    ordered = sorted(deltas)  # by key, of which each is there once; neighbours share a page
+    keys = [key for key, _ in ordered]
+    stored: list[bytes | None] = []
+    while len(stored) < len(keys):
+        stored += read_values(connection, statements, keys[len(stored) :])
+    sums = add(table, stored, [delta for _, delta in ordered])
+    connection.executemany(statements.put, [(key, text) for key, (_, text) in zip(keys, sums, strict=True)])
+    new_values = {key: total for key, (total, _) in zip(keys, sums, strict=True)}
+    return [new_values[key] for key, _ in deltas]
 
 
 def _read_values_in_turn(
