@@ -192,11 +192,14 @@ class Table:
         return definition.values.decode(value)
 
     def __setitem__(self, key: Key, value: Any) -> None:
-        self.put((key, value))
+        with self._access as (backend, definition):
+            row = definition.encode_key(key), definition.encode_value(value)
+            backend.put(definition.stored, [row])
 
     def __delitem__(self, key: Key) -> None:
         """A missing key is fine, as in `delete`: to know would cost a round trip, and be a race."""
-        self.delete(key)
+        with self._access as (backend, definition):
+            backend.delete(definition.stored, [definition.encode_key(key)])
 
     def __contains__(self, key: Key) -> bool:
         with self._access as (backend, definition):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -109,6 +108,8 @@ class ValueCodec:
 
     def encode(self, value: Any) -> bytes:
         """Raises BadKey for a value of another type, or one that can't be stored."""
+        if self._is_bytes and type(value) is bytes:
+            return value
         try:
             return self._format.encode(self._checked(value))
         except UnicodeEncodeError as error:
@@ -123,8 +124,10 @@ class ValueCodec:
         if {*map(type, values)} <= {self._format.python_type}:
             if self._is_bytes:
                 return values
-            with suppress(ValueError):
+            try:
                 return list(map(self._format.encode, values))
+            except ValueError:  # which of them it is, is said below
+                pass
         return [self.encode(value) for value in values]
 
     def decode(self, stored: bytes) -> Any:
@@ -141,9 +144,10 @@ class ValueCodec:
         if self._is_bytes:
             return stored
         decode = self._format.decode
-        with suppress(ValueError):
+        try:
             return [None if value is None else decode(value) for value in stored]
-        return [None if value is None else self.decode(value) for value in stored]
+        except ValueError:  # which of them it is, is said below
+            return [None if value is None else self.decode(value) for value in stored]
 
     def delta(self, value: Any) -> Any:
         """What is to be added to a tally, as its plain type; an int may be added to a float.

@@ -63,12 +63,7 @@ class LocalBackend(Backend):
 
     def put(self, table: BackendTable, rows: list[Row]) -> None:
         with _lock:
-            present = self._rows(table)
-            if len(rows) == 1:  # what `update` prepares pays from some rows on
-                ((key, value),) = rows
-                present[key] = value
-            else:
-                present.update(rows)
+            _write(self._rows(table), rows)
 
     def get(self, table: BackendTable, keys: list[bytes]) -> list[bytes | None]:
         with _lock:
@@ -114,7 +109,7 @@ class LocalBackend(Backend):
         with _lock:
             rows = self._rows(table)
             sums = add(table, [rows.get(key) for key, _ in deltas], [delta for _, delta in deltas])
-            rows.update((key, text) for (key, _), (_, text) in zip(deltas, sums, strict=True))
+            _write(rows, [(key, text) for (key, _), (_, text) in zip(deltas, sums, strict=True)])
         return [total for total, _ in sums]
 
     def compare_and_put(
@@ -173,3 +168,11 @@ class LocalBackend(Backend):
                 stop = keys[-1]
             else:
                 start, includes_start = keys[-1], False
+
+
+def _write(present: _Rows, rows: list[Row]) -> None:
+    if len(rows) == 1:  # what `update` prepares pays from some rows on
+        ((key, value),) = rows
+        present[key] = value
+    else:
+        present.update(rows)
