@@ -32,10 +32,12 @@ _TABLE: Final = "bare"
 
 # As a small cluster for real use would have; the defaults of one for tests hold less than a round's rows.
 _PROPERTIES: Final = {
-    "tserver.memory.maps.max": "128M",
+    "tserver.memory.maps.max": "1G",
+    "tserver.wal.max.size": "1G",
     "tserver.cache.data.size": "64M",
     "tserver.cache.index.size": "32M",
 }
+_HEAP: Final = "6G"  # with 768 MB, fifty values of 1 MiB at once have it collect garbage most of the time
 
 
 class _Ready(bytes):
@@ -133,7 +135,7 @@ def _java(value: bytes) -> Any:
 @cache
 def _server() -> AccumuloServer:
     """One for all rounds, since it takes long to start; it ends with the process."""
-    return AccumuloServer(properties=_PROPERTIES)
+    return AccumuloServer(properties=_PROPERTIES, heap=_HEAP)
 
 
 def _opened(table_options: dict[str, Any]) -> AbstractContextManager[tuple[Contender, Contender]]:
@@ -148,7 +150,7 @@ def _opened(table_options: dict[str, Any]) -> AbstractContextManager[tuple[Conte
 
 @contextmanager
 def _served() -> Iterator[dict[str, Any]]:
-    with AccumuloServer(properties=_PROPERTIES) as server:
+    with AccumuloServer(properties=_PROPERTIES, heap=_HEAP) as server:
         yield server.config
 
 

@@ -40,16 +40,20 @@ _CORE_SITE: Final = """\
 class AccumuloServer:
     """A cluster: ZooKeeper, a manager, a garbage collector and tablet servers."""
 
-    def __init__(self, tablet_servers: int = 1, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, tablet_servers: int = 1, properties: Mapping[str, str] | None = None, *, heap: str = "768M"
+    ) -> None:
         """Starts it and waits until it answers, 15 s or, on a busy machine, a minute.
 
-        `properties` are Accumulo's own. For tests that kill a tablet server `PROMPT_RECOVERY` is wise.
+        `properties` are Accumulo's own, `heap` is that of a tablet server. For tests that kill a tablet server `PROMPT_RECOVERY` is wise.
         """
         self.folder = temporary_folder()
         self._zookeeper_port = free_port()
         self._replacements: list[ServerProcess] = []
         self._killed: list[tuple[list[str], list[str]]] = []
-        self.process = ServerProcess(self._command(tablet_servers, properties or {}), folder=self.folder)
+        self.process = ServerProcess(
+            self._command(tablet_servers, properties or {}, heap), folder=self.folder
+        )
         self.process.wait_until(lambda: _READY in self.process.log.read_bytes(), patience=180)
 
     def __enter__(self) -> Self:
@@ -103,7 +107,7 @@ class AccumuloServer:
             server.kill()  # the cluster's own way to stop leaves ZooKeeper running
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _command(self, tablet_servers: int, properties: Mapping[str, str]) -> list[str | Path]:
+    def _command(self, tablet_servers: int, properties: Mapping[str, str], heap: str) -> list[str | Path]:
         (self.folder / "core-site.xml").write_text(_CORE_SITE)
         (self.folder / "tmp").mkdir()
         settings = {
@@ -115,7 +119,7 @@ class AccumuloServer:
             "zooKeeperStartupTime": 120_000,
             "shutdownPort": 0,
             "defaultMemory": "128M",
-            "tserverMemory": "768M",
+            "tserverMemory": heap,
             "site.rpc.bind.addr": "127.0.0.1",
             **{f"site.{name}": value for name, value in properties.items()},
         }
