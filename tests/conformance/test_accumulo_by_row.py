@@ -25,6 +25,8 @@ from kvlayer.testing.suite import (  # noqa: F401
     TestValues,
     _skip_by_capability,
     capabilities,
+    common,
+    common_space,
     kvl,
     large_values,
     paged,

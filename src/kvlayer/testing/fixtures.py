@@ -58,6 +58,22 @@ def kvl(space: Space) -> kvlayer.Client:
     return space.client()
 
 
+@pytest.fixture(scope="class")
+def common_space(kvlayer_store: Store) -> Iterator[Space]:
+    """A place for the tests of a class that leave its tables as they found them.
+
+    Some stores take far longer to make and drop a table than such a test to do all else.
+    """
+    with open_space(kvlayer_store) as space:
+        yield space
+
+
+@pytest.fixture(scope="class")
+def common(common_space: Space) -> kvlayer.Client:
+    """A client of `common_space`; each test sets up what it needs, which the next one finds there."""
+    return common_space.client()
+
+
 @pytest.fixture(scope="module")
 def workers(kvlayer_store: Store) -> Iterator[Workers]:
     """Other processes that use the store."""

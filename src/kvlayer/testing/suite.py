@@ -4,7 +4,15 @@ The module that imports it defines the fixture `kvlayer_store`; see kvlayer.test
 """
 
 # The fixtures come first: they see to it that the assertions of the topics explain themselves.
-from kvlayer.testing.fixtures import _skip_by_capability, capabilities, kvl, space, workers
+from kvlayer.testing.fixtures import (
+    _skip_by_capability,
+    capabilities,
+    common,
+    common_space,
+    kvl,
+    space,
+    workers,
+)
 from kvlayer.testing.topics.capabilities import TestCapabilities
 from kvlayer.testing.topics.catalogue import TestCatalogue
 from kvlayer.testing.topics.closing import TestClosing
@@ -49,6 +57,8 @@ __all__ = [
     "TestValues",
     "_skip_by_capability",
     "capabilities",
+    "common",
+    "common_space",
     "kvl",
     "large_values",
     "paged",

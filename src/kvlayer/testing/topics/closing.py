@@ -38,14 +38,16 @@ class TestClosing:
     """S13."""
 
     @pytest.mark.parametrize("operation", OPERATIONS)
-    def test_a_closed_client_refuses_every_operation(self, space: Space, operation: str) -> None:
-        kvl = space.client()
+    def test_a_closed_client_refuses_every_operation(
+        self, common_space: Space, common: kvlayer.Client, operation: str
+    ) -> None:
+        kvl = common_space.client()
         kvl.setup_namespace({"t": (str,), "c": (str,)}, value_types={"c": kvlayer.COUNTER})
         kvl.put("t", (("kept",), b"1"))
         kvl.close()
         with pytest.raises(kvlayer.StorageClosed):
             OPERATIONS[operation](kvl)
-        assert list(space.client().scan("t")) == [(("kept",), b"1")]
+        assert list(common.scan("t")) == [(("kept",), b"1")]
 
     def test_a_client_that_never_connected_is_closed_as_well(self, space: Space) -> None:
         for operation in OPERATIONS.values():

@@ -22,6 +22,12 @@ class TestCompareAndPut:
         )
         return kvl
 
+    @pytest.fixture
+    def common(self, common: kvlayer.Client) -> kvlayer.Client:
+        """For the tests in which nothing is written."""
+        common.setup_namespace({"t": (str,), "c": (str,)}, value_types={"c": kvlayer.COUNTER})
+        return common
+
     def test_it_makes_a_key_that_is_absent(self, kvl: kvlayer.Client) -> None:
         assert kvl.compare_and_put("t", ("a",), None, b"1") is True
         assert kvl.compare_and_put("t", ("a",), None, b"2") is False
@@ -85,16 +91,16 @@ class TestCompareAndPut:
         ids=repr,
     )
     def test_bad_arguments_are_refused(
-        self, kvl: kvlayer.Client, key: Any, expected: Any, value: Any
+        self, common: kvlayer.Client, key: Any, expected: Any, value: Any
     ) -> None:
         with pytest.raises(kvlayer.BadKey):
-            kvl.compare_and_put("t", key, expected, value)
-        assert list(kvl.scan_keys("t")) == []
+            common.compare_and_put("t", key, expected, value)
+        assert list(common.scan_keys("t")) == []
 
     @rule("S6")
     @needs("counter_range")
-    def test_counters_stay_in_their_range(self, kvl: kvlayer.Client) -> None:
-        assert kvl.capabilities.counter_range is not None
+    def test_counters_stay_in_their_range(self, common: kvlayer.Client) -> None:
+        assert common.capabilities.counter_range is not None
         with pytest.raises(kvlayer.BadKey):
-            kvl.compare_and_put("c", ("a",), None, kvl.capabilities.counter_range[1] + 1)
-        assert list(kvl.scan_keys("c")) == []
+            common.compare_and_put("c", ("a",), None, common.capabilities.counter_range[1] + 1)
+        assert list(common.scan_keys("c")) == []

@@ -128,10 +128,13 @@ class TestOrder:
         ],
         ids=repr,
     )
-    def test_parts_of_another_type_are_refused(self, kvl: kvlayer.Client, part_type: type, part: Any) -> None:
-        kvl.setup_namespace({"t": (part_type,)})
+    def test_parts_of_another_type_are_refused(
+        self, common: kvlayer.Client, part_type: type, part: Any
+    ) -> None:
+        table = part_type.__name__
+        common.setup_namespace({table: (part_type,)})
         with pytest.raises(kvlayer.BadKey):
-            kvl.put("t", ((part,), b""))
+            common.put(table, ((part,), b""))
         with pytest.raises(kvlayer.BadKey):
-            kvl.get("t", (part,))
-        assert list(kvl.scan_keys("t")) == []
+            common.get(table, (part,))
+        assert list(common.scan_keys(table)) == []

@@ -10,6 +10,7 @@ import pytest
 import kvlayer
 from kvlayer.testing.model import End, Key, Range, expected_keys
 from kvlayer.testing.rules import needs, rule
+from kvlayer.testing.space import Space
 
 KEYS: list[Key] = [
     ("", ""),
@@ -48,10 +49,13 @@ class TestRanges:
     """S1 and S2, on keys of which some are the beginnings of others."""
 
     @pytest.fixture
-    def kvl(self, kvl: kvlayer.Client) -> kvlayer.Client:
-        kvl.setup_namespace({"t": (str, str)})
-        kvl.put("t", *((key, repr(key).encode()) for key in KEYS))
-        return kvl
+    def kvl(self, common: kvlayer.Client) -> kvlayer.Client:
+        return _filled(common)
+
+    @pytest.fixture
+    def own(self, space: Space) -> kvlayer.Client:
+        """For the tests that write."""
+        return _filled(space.client())
 
     @rule("S1")
     def test_both_ends_are_included(self, kvl: kvlayer.Client) -> None:
@@ -83,13 +87,13 @@ class TestRanges:
             )
 
     @rule("S1")
-    def test_three_parts(self, kvl: kvlayer.Client) -> None:
-        kvl.setup_namespace({"three": (str, int, bytes)})
+    def test_three_parts(self, own: kvlayer.Client) -> None:
+        own.setup_namespace({"three": (str, int, bytes)})
         keys = [(a, n, b) for a in ("", "a", "b") for n in (-1, 0, 1) for b in (b"", b"\xff")]
-        kvl.put("three", *((key, b"") for key in keys))
+        own.put("three", *((key, b"") for key in keys))
         ends: list[End] = [(), ("a",), ("a", 0), ("a", 0, b"\xff"), ("b", -1)]
         for start, end in itertools.product(ends, ends):
-            assert list(kvl.scan_keys("three", (start, end))) == expected_keys(keys, [(start, end)])
+            assert list(own.scan_keys("three", (start, end))) == expected_keys(keys, [(start, end)])
 
     @rule("S2")
     def test_a_scan_without_a_range_is_the_whole_table(self, kvl: kvlayer.Client) -> None:
@@ -141,20 +145,20 @@ class TestRanges:
                 kvl.scan("t", after=after)
 
     @rule("S2")
-    def test_delete_range_removes_what_a_scan_shows(self, kvl: kvlayer.Client) -> None:
+    def test_delete_range_removes_what_a_scan_shows(self, own: kvlayer.Client) -> None:
         ranges: list[Range] = [(("a", "\x00"), ("a",)), (("b",), ("ab",)), (("b",), None)]
-        kvl.delete_range("t", *ranges)
+        own.delete_range("t", *ranges)
         removed = set(expected_keys(KEYS, ranges))
-        assert list(kvl.scan_keys("t")) == [key for key in KEYS if key not in removed]
-        assert [key for key, value in kvl.get("t", *KEYS) if value is None] == sorted(removed)
+        assert list(own.scan_keys("t")) == [key for key in KEYS if key not in removed]
+        assert [key for key, value in own.get("t", *KEYS) if value is None] == sorted(removed)
 
     @rule("S2")
-    def test_delete_range_needs_a_range(self, kvl: kvlayer.Client) -> None:
+    def test_delete_range_needs_a_range(self, own: kvlayer.Client) -> None:
         with pytest.raises(kvlayer.ProgrammerError):
-            kvl.delete_range("t")
-        assert list(kvl.scan_keys("t")) == KEYS
-        kvl.delete_range("t", ((), ()))
-        assert list(kvl.scan_keys("t")) == []
+            own.delete_range("t")
+        assert list(own.scan_keys("t")) == KEYS
+        own.delete_range("t", ((), ()))
+        assert list(own.scan_keys("t")) == []
 
     @rule("S2", "S6")
     @pytest.mark.parametrize("bad", [("a",), "ab", (("a",),), (("a",), ("b",), ("c",)), 7, None], ids=repr)
@@ -182,3 +186,9 @@ class TestRanges:
             [(("a",), ("a",)), (("a",), ("ab",)), (("a", "b"), None)],
             [(("z",), ("a",))],
         ]
+
+
+def _filled(kvl: kvlayer.Client) -> kvlayer.Client:
+    kvl.setup_namespace({"t": (str, str)})
+    kvl.put("t", *((key, repr(key).encode()) for key in KEYS))
+    return kvl

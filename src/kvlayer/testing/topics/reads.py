@@ -8,16 +8,20 @@ import pytest
 
 import kvlayer
 from kvlayer.testing.rules import rule
+from kvlayer.testing.space import Space
 
 
 class TestGet:
     """S4."""
 
     @pytest.fixture
-    def kvl(self, kvl: kvlayer.Client) -> kvlayer.Client:
-        kvl.setup_namespace({"t": (str,), "numbers": (str,)}, value_types={"numbers": int})
-        kvl.put("t", (("a",), b"1"), (("b",), b"2"), (("empty",), b""))
-        return kvl
+    def kvl(self, common: kvlayer.Client) -> kvlayer.Client:
+        return _filled(common)
+
+    @pytest.fixture
+    def own(self, space: Space) -> kvlayer.Client:
+        """For the tests that write."""
+        return _filled(space.client())
 
     @rule("S4")
     def test_answers_come_in_the_order_asked(self, kvl: kvlayer.Client) -> None:
@@ -30,14 +34,14 @@ class TestGet:
         assert ("empty",) in list(kvl.scan_keys("t"))
 
     @rule("S4")
-    def test_zero_is_a_value(self, kvl: kvlayer.Client) -> None:
-        kvl.put("numbers", (("zero",), 0))
-        assert list(kvl.get("numbers", ("zero",), ("missing",))) == [(("zero",), 0), (("missing",), None)]
+    def test_zero_is_a_value(self, own: kvlayer.Client) -> None:
+        own.put("numbers", (("zero",), 0))
+        assert list(own.get("numbers", ("zero",), ("missing",))) == [(("zero",), 0), (("missing",), None)]
 
     @rule("S4")
-    def test_keys_that_begin_alike_are_different(self, kvl: kvlayer.Client) -> None:
-        kvl.put("t", (("a\x00",), b"nul"))
-        assert [value for _, value in kvl.get("t", ("a",), ("a\x00",), ("a\x00\x00",))] == [
+    def test_keys_that_begin_alike_are_different(self, own: kvlayer.Client) -> None:
+        own.put("t", (("a\x00",), b"nul"))
+        assert [value for _, value in own.get("t", ("a",), ("a\x00",), ("a\x00\x00",))] == [
             b"1",
             b"nul",
             None,
@@ -75,3 +79,9 @@ class TestGet:
             kvl.get("numbers", (1,))
         with pytest.raises(ValueError, match="numbers"):
             kvl.put("numbers", (("a",), "one"))
+
+
+def _filled(kvl: kvlayer.Client) -> kvlayer.Client:
+    kvl.setup_namespace({"t": (str,), "numbers": (str,)}, value_types={"numbers": int})
+    kvl.put("t", (("a",), b"1"), (("b",), b"2"), (("empty",), b""))
+    return kvl

@@ -36,6 +36,12 @@ class TestPut:
         kvl.setup_namespace({"t": (str,), "n": (int,)})
         return kvl
 
+    @pytest.fixture
+    def common(self, common: kvlayer.Client) -> kvlayer.Client:
+        """For the tests in which nothing is written."""
+        common.setup_namespace({"t": (str,), "n": (int,)})
+        return common
+
     @rule("S7")
     def test_rows_are_there_when_put_returns(self, kvl: kvlayer.Client) -> None:
         kvl.put("t", (("b",), b"2"), (("a",), b"1"))
@@ -94,11 +100,11 @@ class TestPut:
 
     @rule("S6")
     @pytest.mark.parametrize("bad", BAD_PAIRS, ids=repr)
-    def test_one_bad_pair_and_nothing_is_written(self, kvl: kvlayer.Client, bad: Any) -> None:
+    def test_one_bad_pair_and_nothing_is_written(self, common: kvlayer.Client, bad: Any) -> None:
         for pairs in [((("good",), b"1"), bad), (bad, (("good",), b"1"))]:
             with pytest.raises(kvlayer.BadKey):
-                kvl.put("t", *pairs)
-        assert list(kvl.scan("t")) == []
+                common.put("t", *pairs)
+        assert list(common.scan("t")) == []
 
     @rule("S6")
     def test_one_bad_key_and_nothing_is_deleted(self, kvl: kvlayer.Client) -> None:
@@ -109,13 +115,13 @@ class TestPut:
         assert list(kvl.scan("t")) == [(("a",), b"1")]
 
     @rule("S6")
-    def test_a_bad_row_behind_many_good_ones(self, kvl: kvlayer.Client) -> None:
+    def test_a_bad_row_behind_many_good_ones(self, common: kvlayer.Client) -> None:
         good: list[Any] = [((n,), b"") for n in range(2 * PAGE_ROWS)]
         with pytest.raises(kvlayer.BadKey):
-            kvl.put("n", *good, (("a",), b""))
+            common.put("n", *good, (("a",), b""))
         with pytest.raises(kvlayer.BadKey):
-            kvl.put("n", *good, ((-1,), None))
-        assert list(kvl.scan_keys("n")) == []
+            common.put("n", *good, ((-1,), None))
+        assert list(common.scan_keys("n")) == []
 
     @rule("S6")
     def test_put_many_writes_nothing_of_the_bad_batch(self, kvl: kvlayer.Client) -> None:
@@ -132,10 +138,10 @@ class TestPut:
         assert list(kvl.scan("n")) == [((n,), b"%d" % n) for n in range(50)]
 
     @rule("S6")
-    def test_put_many_refuses_a_batch_size_below_one(self, kvl: kvlayer.Client) -> None:
+    def test_put_many_refuses_a_batch_size_below_one(self, common: kvlayer.Client) -> None:
         with pytest.raises(kvlayer.KvlayerError):
-            kvl.put_many("n", [((1,), b"")], batch_size=0)
-        assert list(kvl.scan_keys("n")) == []
+            common.put_many("n", [((1,), b"")], batch_size=0)
+        assert list(common.scan_keys("n")) == []
 
     @rule("S7")
     def test_put_many_when_its_source_fails(self, kvl: kvlayer.Client) -> None:
