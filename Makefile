@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## load 234,908 cities into one file and ask what ordered ke
 
 test: check ## every test on every store, after linters and types; ARGS="-k ranges" for some
 	@$(BIN)/python tests/servers/install.py
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: $(VENV)/.dev ## ruff (format and lint) and mypy
 	@$(BIN)/ruff format --check .

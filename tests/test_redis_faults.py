@@ -86,10 +86,9 @@ def test_several_addresses_of_servers_that_are_no_cluster(server: RedisServer) -
         ping(server.config, storage_addresses=addresses)
 
 
-@pytest.mark.parametrize(
-    "address", [f"127.0.0.1:{free_port()}", "no-such-host.invalid:6379", "unix:///no/such/socket"]
-)
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "no-such-host.invalid:6379", "unix:///no/such/socket"])
 def test_a_server_that_is_not_there_is_reported_at_once(server: RedisServer, address: str) -> None:
+    address = address.format(free_port())
     with refused(kvlayer.StorageError, address, "can't be reached", retryable=True):
         ping(server.config, storage_addresses=[address], retry_seconds=600)
 
