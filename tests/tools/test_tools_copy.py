@@ -33,6 +33,7 @@ def test_errors_pickle() -> None:
 def test_everything_is_copied(memory: Memory, jobs: int) -> None:
     source, target = memory(), memory()
     fill(source)
+    before = threading.enumerate()
     copied = tools.copy(source, target, jobs=jobs, verify=True)
     assert target.tables() == source.tables()
     assert rows_of(target) == rows_of(source)
@@ -40,7 +41,7 @@ def test_everything_is_copied(memory: Memory, jobs: int) -> None:
         (name, len(rows)) for name, rows in rows_of(source).items()
     ]
     assert not any(info.incomplete for info in target.tables())
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("kvlayer-")]
+    assert set(threading.enumerate()) <= set(before)
 
 
 def test_from_store_to_store(memory: Memory, sqlite_file: Files, servers: dict[str, kvlayer.Client]) -> None:
