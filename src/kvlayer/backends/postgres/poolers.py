@@ -61,6 +61,19 @@ def _is_pooled(connection: Connection) -> bool:
     return answer != (connection.info.backend_pid,)
 
 
+class _Pipeline(psycopg.Pipeline):
+    """A pipeline that ends with its Sync. psycopg's own sends a Flush after it, which may reach a pooler when
+    the transaction is over: PgBouncer then gives the client a session of the server for it, and takes that
+    back only after the client's next transaction. Some idle clients would hold up all others."""
+
+    def _exit_gen(self) -> Generator[Any, Any, None]:
+        try:
+            self._enqueue_sync()
+            yield from self._communicate_gen()
+        finally:
+            yield from self._fetch_gen(flush=False)
+
+
 class PooledSession(Session):
     """A session through a pooler: each transaction brings its settings, in the same round trip where it is
     a single statement."""
@@ -84,7 +97,7 @@ class PooledSession(Session):
         """As the base class's."""
         if self._in_transaction:
             return super().execute(statement, parameters)
-        with self._connection.pipeline():  # which is a transaction, too
+        with self._pipeline():  # which is a transaction, too
             self._settings_cursor.execute(self._local_settings, prepare=False)
             return super().execute(statement, parameters)
 
@@ -93,7 +106,7 @@ class PooledSession(Session):
         if self._in_transaction:
             super().command(statement)
             return
-        with self._connection.pipeline():
+        with self._pipeline():
             self._settings_cursor.execute(self._local_settings, prepare=False)
             super().command(statement)
 
@@ -107,6 +120,12 @@ class PooledSession(Session):
                 yield
             finally:
                 self._in_transaction = False
+
+    @contextmanager
+    def _pipeline(self) -> Iterator[None]:
+        self._connection._pipeline = _Pipeline(self._connection)  # which `pipeline` then takes
+        with self._connection.pipeline():
+            yield
 
     def _ask(self, name: bytes, statement: bytes, parameters: Sequence[bytes]) -> PGresult:
         self._pgconn.enter_pipeline_mode()
