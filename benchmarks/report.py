@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.harness import Figure, Grid, Measurement, Standing
+from kvlayer import keys
 
 Result: TypeAlias = Measurement | Figure | Standing | Grid
 
@@ -36,6 +37,7 @@ def environment() -> dict[str, Any]:
     """What the figures depend on, in general terms."""
     return {
         "python": platform.python_version(),
+        "key_codec": "C" if keys.ACCELERATED else "Python",
         "sqlite": sqlite3.sqlite_version,
         "system": platform.system(),
         "architecture": platform.machine(),
@@ -46,8 +48,8 @@ def environment() -> dict[str, Any]:
 def describe(facts: Mapping[str, Any]) -> str:
     """The environment in one line."""
     return (
-        f"Python {facts['python']}, SQLite {facts['sqlite']}, {facts['system']} on {facts['architecture']},"
-        f" {facts['cores']} cores"
+        f"Python {facts['python']}, keys encoded in {facts['key_codec']}, SQLite {facts['sqlite']},"
+        f" {facts['system']} on {facts['architecture']}, {facts['cores']} cores"
     )
 
 

@@ -18,7 +18,14 @@ from benchmarks.workload import KEY_TYPES, VALUE_BYTES, Workload, scattered_pair
 
 from kvlayer.keys import KeyCodec
 
-FACTS = {"python": "3.11", "sqlite": "3.40", "system": "Linux", "architecture": "x86_64", "cores": 2}
+FACTS = {
+    "python": "3.11",
+    "key_codec": "C",
+    "sqlite": "3.40",
+    "system": "Linux",
+    "architecture": "x86_64",
+    "cores": 2,
+}
 
 
 class Recorded(Contender):

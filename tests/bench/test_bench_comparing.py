@@ -136,6 +136,7 @@ def test_runs_that_differ_in_nothing_get_no_remark() -> None:
         ({"python": "CPython 3.13.0"}, "Python: CPython 3.11.7 in A, CPython 3.13.0 in B"),
         ({"driver": {"redis": "7.1.0"}}, "driver, redis: 7.0.0 in A, 7.1.0 in B"),
         ({"store": {"version": "8.2.0"}}, "store, version: 8.0.0 in A, 8.2.0 in B"),
+        ({"key_codec": "C"}, "key codec: Python in A, C in B"),
         ({"durability": {"append_only": False}}, "durability, append only: True in A, False in B"),
         ({"durability": {}}, "durability, append only: True in A, not set in B"),
     ],

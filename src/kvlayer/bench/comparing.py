@@ -167,6 +167,7 @@ def _environments(a: Run, b: Run) -> Iterator[str]:
     yield from _differences("machine, ", host_a, host_b)
     yield from _differences("", {"kvlayer": ours.kvlayer}, {"kvlayer": theirs.kvlayer})
     yield from _differences("", {"Python": ours.python}, {"Python": theirs.python})
+    yield from _differences("", {"key_codec": ours.key_codec}, {"key_codec": theirs.key_codec})
     yield from _differences("durability, ", ours.durability, theirs.durability)
     if a.storage_type == b.storage_type:  # else they are what is compared
         yield from _differences("driver, ", ours.driver, theirs.driver)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from kvlayer import keys
 from kvlayer.bench.results import Environment, Fact, Host
 from kvlayer.client import Client
 
@@ -35,6 +36,7 @@ def environment(client: Client, storage_type: str, options: msgspec.Struct) -> E
     return Environment(
         kvlayer=metadata.version("kvlayer"),
         python=f"{platform.python_implementation()} {platform.python_version()}",
+        key_codec="C" if keys.ACCELERATED else "Python",
         driver=_versions(_DRIVERS.get(storage_type, ())),
         store=facts,
         durability={

@@ -47,6 +47,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """The version."""
     python: str
     """Implementation and version: `CPython 3.11.7`."""
+    key_codec: Literal["C", "Python"] = "Python"
+    """What encodes keys: see `kvlayer.keys.ACCELERATED`."""
     driver: dict[str, str]
     """Distribution → version, of what speaks to the store."""
     store: dict[str, Fact]
