@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor, Future
-from typing import Final, TypeVar
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _Page = TypeVar("_Page")
-_T = TypeVar("_T")
 
 _WORTH_A_THREAD: Final = 0.001
 """Seconds of work on a page from which on a thread for the next one, some 0.1 ms of a processor, pays."""
@@ -36,34 +36,42 @@ def read_ahead_of_work(pages: Iterator[_Page]) -> Generator[_Page, None, None]:
     """The pages, of which one is read ahead if the work on the one before took the caller long enough.
 
     So the second page is never read before it is asked for, since many scans are left within the first.
-    Leaving it waits as `read_ahead` does, but not in a child that was forked meanwhile, which has no thread
-    that reads.
+    Leaving it waits as `read_ahead` does; a child that was forked meanwhile has no thread to wait for.
     """
-    process = os.getpid()
-    upcoming: Future[_Page | None] | None = None
+    reader: _Reader[_Page] | None = None
     worked = 0.0
     try:
-        while (page := next(pages, None) if upcoming is None else upcoming.result()) is not None:
-            upcoming = _in_a_thread(lambda: next(pages, None)) if worked >= _WORTH_A_THREAD else None
+        while (page := next(pages, None) if reader is None else reader.page()) is not None:
+            reader = _Reader(pages) if worked >= _WORTH_A_THREAD else None
             handed_out = time.perf_counter()
             yield page
             worked = time.perf_counter() - handed_out
     finally:
-        if upcoming is not None and os.getpid() == process:
-            upcoming.exception()
+        if reader is not None:
+            reader.join()
 
 
-def _in_a_thread(function: Callable[[], _T]) -> Future[_T]:
-    """What the function returns, called in a thread of its own: a pool's idle threads would be in the way of
-    forks."""
-    future: Future[_T] = Future()
-    context = contextvars.copy_context()  # observers may look for what belongs to the caller
+class _Reader(threading.Thread, Generic[_Page]):
+    """Reads one page in a thread of its own: a pool's idle threads would be in the way of forks."""
 
-    def run() -> None:
+    def __init__(self, pages: Iterator[_Page]) -> None:
+        super().__init__(name="kvlayer-read", daemon=True)
+        self._pages = pages
+        self._caller = contextvars.copy_context()  # observers may look for what belongs to the caller
+        self._page: _Page | None = None
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
         try:
-            future.set_result(context.run(function))
+            self._page = self._caller.run(next, self._pages, None)
         except BaseException as error:
-            future.set_exception(error)
+            self._error = error
 
-    threading.Thread(target=run, name="kvlayer-read", daemon=True).start()
-    return future
+    def page(self) -> _Page | None:
+        """What was read: None behind the last page. Raises what reading raised."""
+        self.join()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._page
