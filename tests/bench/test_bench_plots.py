@@ -87,10 +87,12 @@ def test_throughput_stands_beside_what_was_published(tmp_path: Path) -> None:
     assert "published" not in drawn(tmp_path, runs[1])["throughput"]
 
 
-def test_threads_are_told(tmp_path: Path) -> None:
-    point = msgspec.structs.replace(throughput_point(4, 1.0, 1.0), threads=8)
-    text = drawn(tmp_path, made_run("throughput", [point]))["throughput"]
-    assert "values of 1,000,000 bytes, 8 threads each" in text
+def test_threads_count_as_workers(tmp_path: Path) -> None:
+    points = [msgspec.structs.replace(throughput_point(1, 1.0, 1.0), threads=n) for n in (25, 33)]
+    text = drawn(tmp_path, throughput_run(), made_run("throughput", [*points], "accumulo"))["throughput"]
+    assert "worker processes × threads of each" in text
+    assert {"25", "33", "50", "100"} <= set(text.split("\n"))
+    assert "1" not in text.split("\n")
 
 
 def test_few_and_many_workers_stand_on_one_axis(tmp_path: Path) -> None:

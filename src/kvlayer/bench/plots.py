@@ -73,20 +73,21 @@ def write_plots(runs: Sequence[Run], folder: Path) -> list[Path]:
 def _throughput(runs: list[Labelled]) -> Iterator[_Named]:
     points = {shown: _points(shown.run, ThroughputPoint) for shown in runs}
     sizes = {point.value_size for found in points.values() for point in found}
-    threads = {point.threads for found in points.values() for point in found}
+    threaded = any(point.threads > 1 for found in points.values() for point in found)
     heading = f"Throughput by number of workers, values of {_listed(sizes)} bytes"
-    if threads != {1}:
-        heading += f", {_listed(threads)} threads each"
     figure, (read, write) = panels(["read", "write"], heading, columns=2)
     for plot, name in ((read, "read"), (write, "write")):
         workers: set[int] = set()
         for shown, found in points.items():
             then = {number: getattr(rates, name) for number, rates in _published(shown.run).items()}
-            rates = _middles((point.workers, getattr(point, f"{name}_rate")) for point in found)
+            # Where a process is dear, as with a JVM, threads take the place of processes.
+            rates = _middles(
+                (point.workers * point.threads, getattr(point, f"{name}_rate")) for point in found
+            )
             _draw(plot, shown, then, **_THEN)
             _draw(plot, shown, rates)
             workers |= {*then, *rates}
-        plot.set_xlabel("worker processes")
+        plot.set_xlabel("worker processes × threads of each" if threaded else "worker processes")
         plot.set_ylabel("MB/s")
         plot.set_ylim(bottom=0)
         if max(workers) > _WIDE * min(workers):
