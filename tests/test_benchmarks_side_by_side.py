@@ -34,15 +34,7 @@ def test_ycsb() -> None:
 
 def test_a_grid_as_markdown_and_on_a_terminal() -> None:
     grids = [Grid("rows a second", ("operation", "batch", "sqlite"), [("put", "1", "2,000")])]
-    facts = {
-        "python": "3.11",
-        "key_codec": "C",
-        "sqlite": "3.40",
-        "system": "Linux",
-        "architecture": "x86_64",
-        "cores": 2,
-    }
-    assert report.as_markdown(facts, "make bench", grids).splitlines()[2:] == [
+    assert report.as_markdown(report.environment(), "make bench", grids).splitlines()[2:] == [
         "**rows a second**",
         "",
         "| operation | batch | sqlite |",

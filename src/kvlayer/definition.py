@@ -63,12 +63,15 @@ class Definition:
         """Keys as the store orders them."""
         if len(keys) == 1:
             return [self.encode_key(keys[0])]
-        return self._short_enough(self.keys.encode_many(keys))
+        encoded = self.keys.encode_many(keys)
+        self._check_lengths("key", encoded, self._longest_key)
+        return encoded
 
     def encode_plain(self, keys: Sequence[Key]) -> tuple[list[bytes], Sequence[Key]]:
         """Keys as the store orders them; and the keys, with parts of subclasses as their plain types."""
         encoded, plain = self.keys.encode_plain(keys)
-        return self._short_enough(encoded), plain
+        self._check_lengths("key", encoded, self._longest_key)
+        return encoded, plain
 
     def key_parts(self, keys: Sequence[Key], encoded: list[bytes], plain: list[Key]) -> Iterator[list[bytes]]:
         """As `encode_plain`, a part at a time, each encoded when it is taken; all are added to the lists."""
@@ -93,14 +96,12 @@ class Definition:
             for value in values:
                 check_range(self.info.name, self.values.delta(value), self._counter_range)
         encoded = self.values.encode_many(values)
-        if encoded and (longest := max(map(len, encoded))) > self._longest_value:
-            raise self._too_long("value", longest, self._longest_value)
+        self._check_lengths("value", encoded, self._longest_value)
         return encoded
 
-    def _short_enough(self, encoded: list[bytes]) -> list[bytes]:
-        if encoded and (longest := max(map(len, encoded))) > self._longest_key:
-            raise self._too_long("key", longest, self._longest_key)
-        return encoded
+    def _check_lengths(self, what: str, encoded: Sequence[bytes], limit: float) -> None:
+        if encoded and (longest := max(map(len, encoded))) > limit:
+            raise self._too_long(what, longest, limit)
 
     def _too_long(self, what: str, size: int, limit: float) -> BadKey:
         return BadKey(

@@ -242,7 +242,7 @@ class _Access:
         self._definition = definition
 
     def __enter__(self) -> tuple[Backend, Definition]:
-        backend = self._client._backend or self._client._connect()
+        backend = self._client._connected()
         definition = self._definition
         if definition is None:
             definition = self._definition = self._client._define(self._name)
